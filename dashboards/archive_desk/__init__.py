@@ -1,0 +1,1 @@
+"""dashboards/archive_desk."""

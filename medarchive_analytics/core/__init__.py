@@ -1,0 +1,1 @@
+"""Settings, errors, identifiers, clocks and the filing standard; imports nothing else of this project."""
