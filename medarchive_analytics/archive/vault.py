@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ..core.clock import now_utc
+from ..core.errors import UserError
 from ..security import audit
 from ..security.database import open_database, writing
 from ..security.sealing import MasterKeys, Sealed, rewrap, seal, unseal
@@ -261,6 +262,51 @@ class Vault:
                 if row.version > found.get(row.record_id, (0, ""))[0]:
                     found[row.record_id] = (row.version, row.content_digest)
         return found
+
+    def add_version(self, connection: Connection, record: StoredRecord, content: bytes, filed_by: str) -> int:
+        """Add the next version of one record inside the caller's transaction.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            Write transaction.
+        record : StoredRecord
+            The version that was read and is amended.
+        content : bytes
+            New content.
+        filed_by : str
+            Account name.
+
+        Returns
+        -------
+        int
+            Number of the new version.
+
+        Raises
+        ------
+        UserError
+            If somebody filed a version after this one was read.
+        """
+        newest = self._latest_digests(connection, [record.record_id])[record.record_id][0]
+        if newest != record.version:
+            raise UserError(f"the record was amended meanwhile (version {newest}); read it again and amend that")
+        digest = hmac.new(self._digest_key, content, hashlib.sha256).hexdigest()
+        sealed = seal(self.keys, record.record_id, newest + 1, content)
+        connection.execute(
+            RECORD.insert().values(
+                record_id=record.record_id,
+                version=newest + 1,
+                filing_table=record.filing_table,
+                record_class=record.record_class,
+                source=record.source,
+                patient_handle=record.patient_handle,
+                content_digest=digest,
+                filed_at=now_utc(),
+                filed_by=filed_by,
+                **_sealed_columns(sealed),
+            )
+        )
+        return newest + 1
 
     def quarantine(self, connection: Connection, batch_id: str, rejects: list[dict[str, object]]) -> None:
         """Seal entries that do not fit the filing standard, with the reason in the clear.
