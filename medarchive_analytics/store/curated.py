@@ -1,0 +1,545 @@
+"""How is the curated store written, opened and asked?
+
+Layout: ``store/<release id>/omop/<table>.parquet`` and ``store/<release id>/store.json``. A release folder appears whole or
+not at all. Readers see the union of all loaded releases through read-only SQL (DuckDB), Polars or pandas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from ..core.errors import HomeError, IntegrityError, ReleaseRefusedError, UserError, unknown_choice
+from .content import table_hash
+from .mapping import CONCEPT_SCHEMA, FIRST_UNMAPPED_ID
+from .schema import CDM_VERSION, conform, duckdb_ddl, empty_omop_frame, omop_table, omop_tables
+
+STORE_FORMAT = 1
+"""Version of the folder layout and of ``store.json``."""
+
+_RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_WRITES = (
+    exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Alter, exp.Command, exp.Copy, exp.Attach, exp.Detach,
+    exp.Into, exp.Pragma, exp.Set, exp.Merge, exp.Use, exp.TruncateTable, exp.Transaction, exp.Commit, exp.Rollback,
+)  # fmt: skip
+_TABLE_FUNCTIONS = {"unnest", "generate_series", "range", "generateseries", "explodinggenerateseries"}
+
+
+def write_cdm(frames: Mapping[str, pl.DataFrame], folder: Path, release_info: Mapping[str, Any]) -> Path:
+    """Put the OMOP tables of one release into the store.
+
+    Parameters
+    ----------
+    frames : mapping of str to polars.DataFrame
+        OMOP tables by name; absent tables are written empty.
+    folder : pathlib.Path
+        ``<store>/<release id>``; its parent is made when missing.
+    release_info : mapping
+        Plain facts about the release (JSON-safe), e.g. ``release_id``, ``manifest_sha256``, ``policy_version``.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    ReleaseRefusedError
+        If a frame does not fit its table, the name is unsafe, or other content is already loaded under this name.
+
+    Notes
+    -----
+    Files are written to a hidden folder beside the target and moved into place in one step, so a killed run leaves no half
+    release. Loading the same content again changes nothing.
+    """
+    folder = Path(folder)
+    if not _RELEASE_ID.fullmatch(folder.name):
+        raise ReleaseRefusedError(
+            "a release is named with letters, digits, '.', '_' and '-', and starts with one of the first two"
+        )
+    ready = {name: conform(frames.get(name, empty_omop_frame(name)), name) for name in omop_tables()}
+    for name in frames:
+        omop_table(name)
+    hashes = {name: table_hash(frame, name) for name, frame in ready.items()}
+    manifest = {
+        "format": STORE_FORMAT,
+        "cdm_version": CDM_VERSION,
+        "release_id": folder.name,
+        "content_sha256": _combined(hashes),
+        "release": dict(release_info),
+        "tables": {name: {"rows": ready[name].height, "sha256": hashes[name]} for name in ready},
+    }
+    if folder.exists():
+        if read_manifest(folder)["content_sha256"] == manifest["content_sha256"]:
+            return folder
+        raise ReleaseRefusedError(
+            f"release {folder.name} is already loaded with other content; revoke it before loading again"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    try:
+        (partial / "omop").mkdir()
+        for name, frame in ready.items():
+            frame.write_parquet(partial / "omop" / f"{name}.parquet", compression="zstd", statistics=True)
+        text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
+        (partial / "store.json").write_text(text + "\n", encoding="utf-8")
+        partial.chmod(0o755)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _combined(hashes: Mapping[str, str]) -> str:
+    lines = "\n".join(f"{name} {hashes[name]}" for name in sorted(hashes))
+    return hashlib.sha256(lines.encode("utf-8")).hexdigest()
+
+
+def content_hash(folder: Path) -> str:
+    """Which content does a loaded release have now, read from its files?
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``<store>/<release id>``.
+
+    Returns
+    -------
+    str
+        SHA-256 over the content of all tables; equals ``content_sha256`` in ``store.json`` unless a file was changed.
+
+    Raises
+    ------
+    IntegrityError
+        If a file is missing or is no longer Parquet of the declared shape.
+    """
+    hashes = {}
+    for name in omop_tables():
+        path = Path(folder) / "omop" / f"{name}.parquet"
+        try:
+            hashes[name] = table_hash(pl.read_parquet(path), name)
+        except (OSError, pl.exceptions.PolarsError, ReleaseRefusedError) as error:
+            raise IntegrityError(
+                f"release {Path(folder).name}: table {name} cannot be read as written; load it again"
+            ) from error
+    return _combined(hashes)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What does ``store.json`` say about a loaded release?
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``<store>/<release id>``.
+
+    Returns
+    -------
+    dict
+        The parsed manifest.
+
+    Raises
+    ------
+    HomeError
+        If the folder is no loaded release, or was written by another version.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((Path(folder) / "store.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HomeError(
+            f"{Path(folder).name} is no loaded release (store.json missing or broken); load it again"
+        ) from error
+    if manifest.get("format") != STORE_FORMAT:
+        raise HomeError(
+            f"release {Path(folder).name} has another store format; this version reads format {STORE_FORMAT}"
+        )
+    return manifest
+
+
+def loaded_releases(store: Path) -> list[str]:
+    """Which releases are loaded?
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        Folder of the store.
+
+    Returns
+    -------
+    list of str
+        Release ids, sorted; half-written folders are not among them.
+    """
+    if not Path(store).is_dir():
+        return []
+    return sorted(
+        p.name for p in Path(store).iterdir() if _RELEASE_ID.fullmatch(p.name) and (p / "store.json").is_file()
+    )
+
+
+def remove_release(store: Path, release_id: str) -> None:
+    """Take a revoked release out of the store.
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        Folder of the store.
+    release_id : str
+        Release to remove.
+
+    Raises
+    ------
+    UserError
+        If no such release is loaded.
+
+    Notes
+    -----
+    The folder is renamed to a hidden name first, so no reader that opens the store later meets half of it.
+    """
+    if release_id not in loaded_releases(store):
+        raise UserError(unknown_choice("release", release_id, loaded_releases(store)))
+    hidden = Path(tempfile.mkdtemp(prefix=f".{release_id}.removed-", dir=store))
+    (Path(store) / release_id).replace(hidden)
+    shutil.rmtree(hidden)
+
+
+def allocated_concepts(store: Path) -> pl.DataFrame | None:
+    """Which ids have loaded releases given to unmapped codes?
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        Folder of the store.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        Columns of ``CONCEPT_SCHEMA``, to be passed to ``build_cdm(earlier_concepts=...)``; None for an empty store.
+    """
+    frames = []
+    for release in loaded_releases(store):
+        concepts = pl.read_parquet(Path(store) / release / "omop" / "concept.parquet")
+        frames.append(concepts.filter(pl.col("concept_id") >= FIRST_UNMAPPED_ID))
+    if not frames:
+        return None
+    return (
+        pl.concat(frames)
+        .unique("concept_id")
+        .sort("concept_id")
+        .select(
+            "concept_id",
+            pl.col("concept_code").alias("code"),
+            pl.col("vocabulary_id").alias("code_system"),
+            pl.col("domain_id").alias("domain"),
+            pl.lit(None, dtype=pl.String).alias("name_zh"),
+            pl.col("concept_name").alias("name_en"),
+            pl.lit(None, dtype=pl.String).alias("synonyms_zh"),
+            pl.lit(None, dtype=pl.String).alias("synonyms_en"),
+        )
+        .cast(CONCEPT_SCHEMA)  # type: ignore[arg-type]
+    )
+
+
+def check_query(query: str, known: Sequence[str]) -> None:
+    """Does a statement only read tables of the store?
+
+    Parameters
+    ----------
+    query : str
+        One SQL statement in DuckDB's dialect.
+    known : sequence of str
+        Tables that may be read.
+
+    Raises
+    ------
+    UserError
+        If the text is no SQL, holds several statements, is anything but SELECT, WITH or EXPLAIN, or names an unknown table
+        or table function.
+    """
+    body = re.sub(r"(?is)^\s*explain\s+(analyze\s+)?", "", query)
+    try:
+        statements = [s for s in sqlglot.parse(body, read="duckdb") if s is not None]
+    except sqlglot.errors.SqlglotError as error:
+        raise UserError(
+            f"the statement is not understood as SQL in DuckDB's dialect: {str(error).splitlines()[0]}"
+        ) from error
+    if len(statements) != 1:
+        raise UserError(f"given {len(statements)} statements; one is accepted: run them one after the other")
+    tree = statements[0]
+    if not isinstance(tree, exp.Query) or tree.find(*_WRITES) is not None:
+        raise UserError("the curated store is read-only: SELECT, WITH and EXPLAIN are accepted")
+    ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Func):
+            function = (table.this.name or table.this.key).lower()
+            if function not in _TABLE_FUNCTIONS and table.this.key not in _TABLE_FUNCTIONS:
+                raise UserError(unknown_choice("table function", function, {"unnest", "generate_series", "range"}))
+        elif table.db.lower() == "information_schema":
+            continue
+        elif table.name.lower() not in ctes and table.name.lower() not in known:
+            raise UserError(unknown_choice("table", table.name, known))
+
+
+class CuratedStore:
+    """The curated, de-identified OMOP store, read-only.
+
+    Opened with ``open_store``. SQL runs in an in-memory DuckDB that may read the store's own Parquet files and nothing else.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise HomeError(
+                "the curated store does not exist yet; load a published release with 'medarchive store load'"
+            )
+        manifests = [read_manifest(self.path / name) for name in loaded_releases(self.path)]
+        self._manifests = sorted(
+            manifests, key=lambda m: (str(m["release"].get("published_time", "")), m["release_id"])
+        )
+        self._connection = duckdb.connect(":memory:")
+        for name in omop_tables():
+            self._connection.execute(self._view(name))
+        self._check_concepts()
+        self._lock()
+
+    def _paths(self, table: str) -> list[str]:
+        return [str((self.path / m["release_id"] / "omop" / f"{table}.parquet").resolve()) for m in self._manifests]
+
+    def _view(self, table: str) -> str:
+        paths = self._paths(table)
+        if not paths:
+            return duckdb_ddl(table)
+        quoted = ["'" + p.replace("'", "''") + "'" for p in paths]
+        if len(paths) == 1:
+            return f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet({quoted[0]})'
+        key = omop_table(table).primary_key
+        if not key:
+            return f'CREATE VIEW "{table}" AS SELECT DISTINCT * FROM read_parquet([{", ".join(quoted)}])'
+        parts = " UNION ALL ".join(f"SELECT *, {i} AS _r FROM read_parquet({q})" for i, q in enumerate(quoted))
+        by = ", ".join(f'"{k}"' for k in key)
+        # A row that several releases carry is shown once, as the latest of them has it.
+        newest = f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY _r DESC) = 1"
+        return f'CREATE VIEW "{table}" AS SELECT * EXCLUDE (_r) FROM (SELECT * FROM ({parts}) {newest})'
+
+    def _check_concepts(self) -> None:
+        if len(self._manifests) < 2:
+            return
+        files = ", ".join("'" + p.replace("'", "''") + "'" for p in self._paths("concept"))
+        clash = self._connection.execute(
+            f"SELECT count(*) FROM (SELECT concept_id FROM read_parquet([{files}]) GROUP BY concept_id "
+            "HAVING count(DISTINCT (vocabulary_id, concept_code)) > 1)"
+        ).fetchone()
+        if clash and clash[0]:
+            raise IntegrityError(
+                f"{clash[0]} concept ids mean different codes in different releases; load them again with one allocation"
+            )
+
+    def _lock(self) -> None:
+        allowed = [p for name in omop_tables() for p in self._paths(name)]
+        self._connection.execute("SET allowed_paths = " + str(allowed).replace('"', "'") if allowed else "SELECT 1")
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+    def sql(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None, as_: str = "polars"
+    ) -> pl.DataFrame | pd.DataFrame | pa.Table:
+        """Ask one question of the store in SQL.
+
+        Parameters
+        ----------
+        query : str
+            One SELECT, WITH or EXPLAIN statement in DuckDB's dialect.
+        params : sequence or mapping, optional
+            Values for ``?`` or ``$name`` placeholders.
+        as_ : str
+            ``"polars"``, ``"pandas"`` or ``"arrow"``.
+
+        Returns
+        -------
+        polars.DataFrame or pandas.DataFrame or pyarrow.Table
+            The answer. Without ORDER BY the order of rows carries no meaning.
+
+        Raises
+        ------
+        UserError
+            If the statement would write or read anything but the store's tables, or DuckDB cannot run it.
+        """
+        if as_ not in ("polars", "pandas", "arrow"):
+            raise UserError(unknown_choice("kind of frame", as_, ("polars", "pandas", "arrow")))
+        check_query(query, self.tables)
+        try:
+            answer = self._connection.cursor().sql(query, params=params)
+            if as_ == "pandas":
+                return answer.df()
+            table = answer.to_arrow_table()
+            return table if as_ == "arrow" else pl.DataFrame(table)
+        except duckdb.ConversionException:
+            raise UserError("DuckDB cannot run the statement: a value does not fit the type asked for") from None
+        except duckdb.Error as error:
+            raise UserError(f"DuckDB cannot run the statement: {str(error).splitlines()[0]}") from None
+
+    def frame(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Ask one question in SQL and get a Polars frame.
+
+        Parameters
+        ----------
+        query : str
+            One read-only statement.
+        params : sequence or mapping, optional
+            Values for placeholders.
+
+        Returns
+        -------
+        polars.DataFrame
+            The answer.
+        """
+        answer = self.sql(query, params)
+        if not isinstance(answer, pl.DataFrame):  # pragma: no cover - as_ is "polars"
+            raise TypeError("expected a polars frame")
+        return answer
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """Read one table lazily with Polars.
+
+        Parameters
+        ----------
+        name : str
+            OMOP table name.
+
+        Returns
+        -------
+        polars.LazyFrame
+            Rows of all loaded releases; a row that several carry appears once.
+
+        Raises
+        ------
+        UserError
+            If there is no such table.
+        """
+        declared = omop_table(name)
+        paths = self._paths(name)
+        if not paths:
+            return empty_omop_frame(name).lazy()
+        frames = [pl.scan_parquet(p) for p in paths]
+        if len(frames) == 1:
+            return frames[0]
+        return pl.concat(frames).unique(declared.primary_key or None, keep="last", maintain_order=True)
+
+    def pandas(self, name: str) -> pd.DataFrame:
+        """Read one table with pandas.
+
+        Parameters
+        ----------
+        name : str
+            OMOP table name.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Arrow-backed, so that 64-bit keys with gaps stay integers.
+        """
+        return self.table(name).collect().to_pandas(use_pyarrow_extension_array=True)
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of all tables, in published order."""
+        return list(omop_tables())
+
+    @property
+    def release_ids(self) -> list[str]:
+        """Ids of the loaded releases, oldest first."""
+        return [m["release_id"] for m in self._manifests]
+
+    @property
+    def releases(self) -> pl.DataFrame:
+        """One row per loaded release: id, persons, rows, content hash."""
+        return pl.DataFrame(
+            [
+                {
+                    "release_id": m["release_id"],
+                    "cdm_version": m["cdm_version"],
+                    "persons": m["tables"]["person"]["rows"],
+                    "rows": sum(t["rows"] for t in m["tables"].values()),
+                    "content_sha256": m["content_sha256"],
+                }
+                for m in self._manifests
+            ],
+            schema={
+                "release_id": pl.String,
+                "cdm_version": pl.String,
+                "persons": pl.Int64,
+                "rows": pl.Int64,
+                "content_sha256": pl.String,
+            },
+        )
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is in the store: model version, releases, and rows per table."""
+        return {
+            "cdm_version": CDM_VERSION,
+            "releases": self.release_ids,
+            "release_info": {m["release_id"]: m["release"] for m in self._manifests},
+            "content_sha256": {m["release_id"]: m["content_sha256"] for m in self._manifests},
+            "rows": {name: self._rows(name) for name in self.tables},
+        }
+
+    def _rows(self, table: str) -> int:
+        if len(self._manifests) == 1:
+            return int(self._manifests[0]["tables"][table]["rows"])
+        return int(self.table(table).select(pl.len()).collect().item())
+
+    def __repr__(self) -> str:
+        return f"CuratedStore(OMOP CDM {CDM_VERSION}, {len(self._manifests)} releases, {self._rows('person')} persons)"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td style='text-align:right'>{count:,}</td></tr>"
+            for name, count in self.info["rows"].items()
+            if count
+        )
+        return (
+            f"<p><b>{html.escape(repr(self))}</b><br>releases: {html.escape(', '.join(self.release_ids) or '-')}</p>"
+            f"<table><tr><th>table 表</th><th>rows 行</th></tr>{rows}</table>"
+        )
+
+
+def open_store(path: str | Path) -> CuratedStore:
+    """Open the curated, de-identified store for reading.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Folder of the store, e.g. ``home/store``.
+
+    Returns
+    -------
+    CuratedStore
+        Read-only.
+
+    Raises
+    ------
+    HomeError
+        If there is no store, or it was written by another version.
+    IntegrityError
+        If loaded releases contradict each other.
+    """
+    return CuratedStore(Path(path))
