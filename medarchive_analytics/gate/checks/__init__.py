@@ -1,1 +1,1 @@
-"""gate/checks."""
+"""Evidence checks: one file per check, found by scanning this package."""
