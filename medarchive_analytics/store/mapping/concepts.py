@@ -222,7 +222,7 @@ def concept_book(coded: Iterable[pl.DataFrame], earlier: pl.DataFrame | None) ->
         .sort(key)
     )
     highest = kept["concept_id"].max()
-    start = FIRST_UNMAPPED_ID if highest is None else int(highest) + 1  # type: ignore[call-overload]
+    start = FIRST_UNMAPPED_ID if highest is None else int(str(highest)) + 1
     fresh = seen.select(
         pl.int_range(start, start + pl.len(), dtype=pl.Int64).alias("concept_id"),
         "code",
