@@ -1,7 +1,7 @@
 """How many persons share the combination of released age band, sex and region?
 
-Numerator: persons in classes smaller than ``min_k``. Denominator: persons. Threshold: 0. Prosecutor risk is 1/k of the smallest class,
-marketer risk is classes per person. When it fails: generalise or suppress, then build again.
+Numerator: persons in classes smaller than ``min_k``. Denominator: persons. Threshold: 0. Prosecutor risk is 1/k of the smallest
+class, marketer risk is classes per person. When it fails: generalise or suppress, then build again.
 
 References
 ----------
