@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import ahocorasick
 
@@ -150,6 +150,13 @@ def name_forms(name: str, type_: str = "PERSON") -> tuple[list[Form], dict[str, 
     return latin_forms(name, type_)
 
 
+def _id_type(value: str) -> str:
+    text = value.strip()
+    if re.fullmatch(r"[0-9]{17}[0-9Xx]", text):
+        return "RESIDENT_ID"
+    return "US_SSN" if re.fullmatch(r"[0-9]{3}-[0-9]{2}-[0-9]{4}", text) else "ID_NUMBER"
+
+
 def _number_forms(value: str, type_: str) -> tuple[list[Form], str]:
     text = condense(normalise(value).text).text
     forms = []
@@ -233,10 +240,10 @@ def person_forms(person: KnownPerson) -> Forms:
         solo |= alone
     for values, type_ in ((person.ids, "ID_NUMBER"), (person.phones, "PHONE")):
         for value in values:
-            more, text = _number_forms(value, type_)
+            more, text = _number_forms(value, _id_type(value) if type_ == "ID_NUMBER" else type_)
             forms += more
             if len(text) >= 6:
-                fuzzy.append((text, type_))
+                fuzzy.append((text, more[0].type))
     if person.birth_date:
         forms += _birth_forms(person.birth_date)
     for value in person.emails:
@@ -373,7 +380,7 @@ def find_forms(forms: Forms, text: str, condensed: Condensed, layer: str) -> lis
                 gaps = []
                 if end - start > len(form.text):
                     at = positions[first : last + 1]
-                    gaps = [text[a + 1 : b] for a, b in zip(at, at[1:]) if b > a + 1]
+                    gaps = [text[a + 1 : b] for a, b in pairwise(at) if b > a + 1]
                 hit = _accept(form, text, start, end, gaps)
                 if hit:
                     spans.append(Span(*hit, form.type, form.score, layer, form.rule))
