@@ -19,8 +19,9 @@ _SURNAMES, _PLAIN, _NOT = word_set("surnames"), word_set("plain_surnames"), word
 _COMPOUND = word_set("compound_surnames") | word_set("surrogate_compound")
 _EPONYMS = word_set("eponyms_en")
 _RARE = word_set("surrogate_surnames")
+# Last characters of diseases, drugs and findings that begin with a surname (黄疸, 陈皮, 金疮).
+_CLINICAL_END = frozenset("病炎症痛热癌瘤素酸片丸散汤剂胶疮疹毒菌肿疸斑痨皮药苓参胡连柏芩芪芍蓉贝橘砂膏霜液水肉菜豆仁子壳苔舌汗")
 _HAN_RUN = r"[一-鿿㐀-䶿](?:[ ·.]{0,3}[一-鿿㐀-䶿Xx*]){0,14}"
-_EN_NAME = r"(?:(?-i:[A-Z])[A-Za-z'\-]*[0-9]*\.?,?(?: |(?=$))?)"
 _EN_FULL = r"(?-i:[A-Z][A-Za-z'’\-]*[0-9]*\.?(?:,? [A-Z][A-Za-z'’\-]*[0-9]*\.?){0,3})"
 _EN_STOP = {"MRN", "DOB", "Date", "Sex", "Age", "Gender", "Address", "Phone", "SSN", "Medical", "Record", "Admission", "Attending", "Physician", "Provider", "Patient", "Hospital", "Department", "Ward", "Room", "Bed", "Male", "Female", "Unit", "Service", "Location", "Number", "No", "Account", "The", "Is", "Was", "Has", "A", "An", "She", "He", "They", "Unknown", "None", "MD", "M.D", "RN", "NP", "PA", "PhD", "DO", "Dr", "Mr", "Mrs", "Ms", "Signed", "Electronically", "On", "At", "In", "Of", "And", "For", "With", "Denies", "Reports", "Presents", "Discharge", "Diagnosis", "History", "Chief", "Complaint", "Assessment", "Plan", "Not", "No.", "Admitted", "Discharged", "Family", "Self", "Same", "Per", "To", "See", "Will", "Cardiology", "Surgery", "Medicine", "Oncology", "Neurology", "I", "ID", "DOB:", "Tel", "Email", "Fax", "Race", "Language", "Insurance", "Allergies", "Procedure", "Report", "Clinic", "Care"}  # fmt: skip
 
@@ -82,7 +83,9 @@ def _role(match: re.Match[str]) -> tuple[int, int] | bool:
     surname = name[:2] if name[:2] in _COMPOUND else name[:1]
     if surname not in _COMPOUND and surname not in _PLAIN and surname not in _RARE and not name.endswith("某"):
         return False
-    return False if name in _NOT or name[:2] in _NOT else match.span("value")
+    if name in _NOT or name[:2] in _NOT or name[-1] in _CLINICAL_END:
+        return False
+    return match.span("value")
 
 
 def _titled(match: re.Match[str]) -> tuple[int, int] | bool:
@@ -144,18 +147,18 @@ _TITLE = r"(?:副?主任医师|主治医师|住院医师|主治医生|副?主任
 RECOGNIZER = Recognizer(
     "PERSON",
     (
-        Rule("name_label_zh", re.compile(_ZH_LABEL + rf"\s*(?:\(.{{0,8}}\))?\s*[:]\s*(?P<value>{_HAN_RUN})"), 0.95, _labelled, "label"),
-        Rule("name_label_zh_nocolon", re.compile(rf"(?<![一-鿿])(?:患者姓名|病人姓名|姓\s*名|联系人|签名|签字)\s*(?P<value>{_HAN_RUN})"), 0.8, _labelled, "label"),
-        Rule("signed_list_zh", re.compile(_ZH_LABEL + rf"\s*:\s*[一-鿿]{{2,4}} ?[/、,] ?(?P<value>{_HAN_RUN})"), 0.85, lambda m: m.group("value")[0] in _SURNAMES and len(m.group("value")) <= 4 and _labelled(m), "label"),
+        Rule("name_label_zh", re.compile(_ZH_LABEL + rf"\s*(?:\(.{{0,8}}\))?\s*[:]\s*(?=(?P<value>{_HAN_RUN}))"), 0.95, _labelled, "label"),
+        Rule("name_label_zh_nocolon", re.compile(rf"(?<![一-鿿])(?:患者姓名|病人姓名|姓\s*名|联系人|签名|签字)\s*(?=(?P<value>{_HAN_RUN}))"), 0.8, _labelled, "label"),
+        Rule("signed_list_zh", re.compile(_ZH_LABEL + rf"\s*:\s*[一-鿿]{{2,4}} ?[/、,] ?(?=(?P<value>{_HAN_RUN}))"), 0.85, lambda m: m.group("value")[0] in _SURNAMES and len(m.group("value")) <= 4 and _labelled(m), "label"),
         Rule("role_name_zh", re.compile(r"(?:患者|病人|患儿|产妇|家属|其[父母妻夫子女]|之[父母妻夫子女]|儿子|女儿|丈夫|妻子|配偶|父亲|母亲|联系人)[ :]?(?P<value>[一-鿿]{2,4}?)(?=[ ]?(?:[,、(]|\s|男|女|系|因|于|[0-9]{1,3}岁|签|电话|,|。|;|$))"), 0.8, _role, "label"),
         Rule("surname_mou", re.compile(r"(?P<value>[一-鿿](?:某某|某[一-鿿]?(?=[,。、;\s男女0-9])|[Xx*×]{1,2}(?![一-鿿A-Za-z0-9*])))"), 0.85, lambda m: m.group("value")[0] in _SURNAMES and m.group("value")[0] not in "人日年月同该若但由阿"),
         Rule("surname_title_zh", re.compile(rf"(?P<value>[一-鿿]{{1,4}}){_TITLE}"), 0.8, _titled),
         Rule("title_name_zh", re.compile(r"(?:医师|医生|护士|主任|大夫)[ ]?(?P<value>[一-鿿]{2,3})(?=[ ]?(?:查房|记录|签|,|。|;|\s|$|/))"), 0.7, lambda m: _role(m)),
         Rule("signed_zh", re.compile(r"(?P<value>[一-鿿]{2,4}|[一-鿿] {1,2}[一-鿿])\s?[(/]?(?:签名|签字|代签|记录$)"), 0.6, lambda m: m.group("value")[0] in _PLAIN and m.group("value") not in _NOT and not any(w in m.group("value") for w in ("医", "护", "患", "家", "师", "者", "人", "属"))),
-        Rule("latin_label_zh", re.compile(_ZH_LABEL + rf"\s*(?:\(.{{0,8}}\))?\s*[:]\s*(?P<value>{_EN_FULL})"), 0.95, _english, "label"),
-        Rule("name_label_en", re.compile(rf"(?<![A-Za-z])(?i:patient(?:'s)?(?: full)? name|pt\.? name|patient|pt|name|full name|first name|last name|surname|given name|middle name|maiden name|mother'?s maiden name|preferred name|alias|aka|next of kin|nok|emergency contact|contact(?: person)?|guardian|spouse|husband|wife|mother|father|son|daughter|sister|brother|relative|informant|caregiver|proxy|hcp|referring(?: physician| provider| doctor)?|attending(?: physician| provider| doctor| surgeon)?|physician|provider|surgeon|assistant|anesthesiologist|anaesthetist|resident|fellow|intern|consultant|pcp|primary care (?:physician|provider)|nurse|therapist|pathologist|radiologist|dictated by|transcribed by|signed by|electronically signed by|reviewed by|verified by|reported by|ordered by|performed by|seen by|author|signature|cc|dear|interpreter|technician|technologist|witness)\s*(?:\((?:[^)]{{0,12}})\))?\s*[:]\s*(?i:dr\.?|mr\.?|mrs\.?|ms\.?|prof\.?)?\s*(?P<value>{_EN_FULL})"), 0.9, _english, "label"),
-        Rule("signed_by_en", re.compile(rf"(?<![A-Za-z])(?i:(?:dictated|transcribed|signed|reviewed|verified|reported|performed|seen|authored|examined|evaluated) by|named|called|my name is|i am|i'm|this is|regards,|sincerely,|thanks,|dear)\s+(?i:dr\.?|mr\.?|mrs\.?|ms\.?)?\s*(?P<value>{_EN_FULL})"), 0.7, lambda m: _english(m) if len(m.group("value")) > 2 else False, "label"),
-        Rule("title_name_en", re.compile(rf"(?<![A-Za-z])(?:Dr|DR|Mr|MR|Mrs|MRS|Ms|MS|Miss|Prof|Professor|Doctor|Nurse|Sister|Rev|Sir|Madam)(?:\.\s?| )(?P<value>{_EN_FULL})"), 0.9, _english),
+        Rule("latin_label_zh", re.compile(_ZH_LABEL + rf"\s*(?:\(.{{0,8}}\))?\s*[:]\s*(?=(?P<value>{_EN_FULL}))"), 0.95, _english, "label"),
+        Rule("name_label_en", re.compile(rf"(?<![A-Za-z])(?i:patient(?:'s)?(?: full)? name|pt\.? name|patient|pt|name|full name|first name|last name|surname|given name|middle name|maiden name|mother'?s maiden name|preferred name|alias|aka|next of kin|nok|emergency contact|contact(?: person)?|guardian|spouse|husband|wife|mother|father|son|daughter|sister|brother|relative|informant|caregiver|proxy|hcp|referring(?: physician| provider| doctor)?|attending(?: physician| provider| doctor| surgeon)?|physician|provider|surgeon|assistant|anesthesiologist|anaesthetist|resident|fellow|intern|consultant|pcp|primary care (?:physician|provider)|nurse|therapist|pathologist|radiologist|dictated by|transcribed by|signed by|electronically signed by|reviewed by|verified by|reported by|ordered by|performed by|seen by|author|signature|cc|dear|interpreter|technician|technologist|witness)\s*(?:\((?:[^)]{{0,12}})\))?\s*[:]\s*(?i:dr\.?|mr\.?|mrs\.?|ms\.?|prof\.?)?\s*(?=(?P<value>{_EN_FULL}))"), 0.9, _english, "label"),
+        Rule("signed_by_en", re.compile(rf"(?<![A-Za-z])(?i:(?:dictated|transcribed|signed|reviewed|verified|reported|performed|seen|authored|examined|evaluated) by|named|called|my name is|i am|i'm|this is|regards,|sincerely,|thanks,|dear)\s+(?i:dr\.?|mr\.?|mrs\.?|ms\.?)?\s*(?=(?P<value>{_EN_FULL}))"), 0.7, lambda m: _english(m) if len(m.group("value")) > 2 else False, "label"),
+        Rule("title_name_en", re.compile(rf"(?<![A-Za-z])(?:Dr|DR|Mr|MR|Mrs|MRS|Ms|MS|Miss|Prof|Professor|Doctor|Nurse|Sister|Rev|Sir|Madam)(?:\.\s?| )(?=(?P<value>{_EN_FULL}))"), 0.9, _english),
         Rule("title_name_en_lower", re.compile(r"(?<![A-Za-z])(?:dr|mr|mrs|ms|prof)\.\s?(?P<value>[a-z]{3,}(?: [A-Z][a-z]+)?)"), 0.7),
         Rule("name_degree_en", re.compile(r"(?<![A-Za-z])(?P<value>[A-Z][A-Za-z'\-]+[0-9]*(?: [A-Z]\.?)?(?:[ ][A-Z][A-Za-z'\-]+[0-9]*){1,2}),? (?:MD|M\.D\.|DO|D\.O\.|RN|R\.N\.|NP|PA-C|PhD|Ph\.D\.|FACS|FACC|MBBS|DDS|PharmD|LCSW|CRNA|DPM|FNP|APRN)(?![A-Za-z])"), 0.9, _signed),
     ),
