@@ -306,9 +306,9 @@ def clinical_rows(
                                device_serial=f"SN{int(u[36] * 1e9):010d}", time=start)  # fmt: skip
         if allergic[p] and kind == INDEX:
             ob.add(**base, kind="allergy", code="Z88.0", code_system="ICD10", name=conditions["Z88.0"].name(english),
-                   value_text="rash" if english else "皮疹", time=admit)  # fmt: skip
+                   value_text="low" if english else "皮疹", time=admit)  # fmt: skip
         if english and kind == PRIOR and u[37] < 0.5:
-            ob.add(**base, kind="immunization", name="Influenza vaccine", value_text="completed", time=admit)
+            ob.add(**base, kind="immunization", name="Influenza vaccine", time=admit)
         summaries.append({"archetype": key, "main": main, "others": others, "drugs": [*platelet, *given], "procedures": done,
                           "allergic": bool(allergic[p]), "ordered": ordered})  # fmt: skip
     tables = {

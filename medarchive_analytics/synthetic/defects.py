@@ -18,11 +18,7 @@ KINDS: dict[str, tuple[str, bool, str]] = {
     "impossible_date": ("measurement", True, "a time names a day no calendar has"),
     "duplicate_row": ("drug_order", True, "the same key is delivered twice"),
     "orphan_encounter": ("procedure", True, "the encounter was never delivered"),
-    "discharge_before_admission": (
-        "encounter",
-        False,
-        "the visit ends before it starts: filed, and reported by the quality check",
-    ),
+    "discharge_before_admission": ("encounter", True, "the visit ends before it starts"),
 }
 LEDGER = {
     "table": pl.String, "key": pl.String, "mrn": pl.String, "kind": pl.String, "should_quarantine": pl.Boolean, "description": pl.String,

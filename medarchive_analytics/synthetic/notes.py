@@ -196,7 +196,11 @@ def _identifiers(tables: dict[str, pl.DataFrame], notes: pl.DataFrame, spans: pl
     said = spans.filter(pl.col("kind") != "date").join(notes.select("note_id", "mrn"), on="note_id", how="left")
     own = pl.col("owner").is_in(["patient", "relative"])
     frames.append(said.with_columns(mrn=pl.when(own).then("mrn")).select(wanted))
-    return pl.concat([f.select(wanted) for f in frames]).unique(maintain_order=True)
+    social = (pl.col("kind") == "resident_id") & pl.col("value").str.starts_with("666-")
+    everything = pl.concat([f.select(wanted) for f in frames])
+    return everything.with_columns(kind=pl.when(social).then(pl.lit("ssn")).otherwise("kind")).unique(
+        maintain_order=True
+    )
 
 
 def check_spans_disjoint(spans: pl.DataFrame) -> bool:

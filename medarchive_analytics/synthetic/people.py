@@ -245,10 +245,11 @@ def _english_patient(rng: Random, person: dict) -> dict:
     return {
         "name": name,
         "name_latin": latin,
-        "resident_id": None if social else resident_id(rng, person["birth"], is_male),
-        "other_id": f"666-{rng.randrange(1, 99):02d}-{rng.randrange(1, 9999):04d}"
+        # A social security number never starts with 666.
+        "resident_id": f"666-{rng.randrange(1, 99):02d}-{rng.randrange(1, 9999):04d}"
         if social
-        else f"XP{rng.randrange(10**7):07d}",
+        else resident_id(rng, person["birth"], is_male),
+        "other_id": f"XP{rng.randrange(10**7):07d}" if rng.random() < 0.4 else None,
         "insurance_no": f"MBR{rng.randrange(10**9):09d}",
         "phone": english_phone(rng),
         "email": f"{name.split()[0].lower()}.{rng.randrange(100, 9999)}@example.org" if rng.random() < 0.6 else None,

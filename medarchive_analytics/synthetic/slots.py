@@ -113,8 +113,8 @@ def identity_slots(scene: Scene) -> dict:
     relative = rng.choice(
         ("父亲", "母亲", "哥哥", "姐姐") if not english else ("father", "mother", "brother", "sister")
     )
-    rid = p["resident_id"] or p["other_id"]
-    rid_kind = "resident_id" if p["resident_id"] else "other_id"
+    rid = p["resident_id"]
+    rid_kind = "ssn" if rid.startswith("666-") else "resident_id"
     wide = rng.choice(
         (
             rid,
