@@ -267,3 +267,30 @@ def minimum_detectable_ratio(events: float, share_treated: float, power: float =
         return float("inf")
     z = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)
     return float(np.exp(math.sqrt(z**2 / (events * share_treated * (1 - share_treated)))))
+
+
+def hajek_ratio(outcome: ArrayLike, treated: ArrayLike, weight: ArrayLike, score_rows: Array | None = None) -> Estimate:
+    """Log of the ratio of weighted means (treated over comparators).
+
+    Parameters
+    ----------
+    outcome, treated, weight, score_rows
+        As ``hajek_difference``.
+
+    Returns
+    -------
+    Estimate
+        On the log scale; exponentiate value and limits.
+
+    Raises
+    ------
+    NotEstimableError
+        If an arm has no event.
+    """
+    y, a, w = (np.asarray(v, dtype=float) for v in (outcome, treated, weight))
+    m1, m0 = hajek_means(y, a, w)
+    if min(m1, m0) <= 0:
+        raise NotEstimableError("an arm has no event; a risk ratio cannot be estimated")
+    influence = w * a * (y - m1) / ((w * a).sum() * m1) - w * (1 - a) * (y - m0) / ((w * (1 - a)).sum() * m0)
+    influence = _project_off(influence, score_rows)
+    return Estimate(math.log(m1 / m0), math.sqrt(float((influence**2).sum())), y.size, "log ratio of Hajek means")
