@@ -431,30 +431,36 @@ def find_loose(forms: Forms, text: str) -> list[Span]:
                 if any(low[0] == n[0] and _one_edit(low, n) for n in long_names):
                     spans.append(Span(*match.span(), "PERSON", 0.8, "known", "known_name_typo"))
     if forms.fuzzy:
-        shortest = min(len(t) for t, _ in forms.fuzzy) - 1
+        lengths = [len(t) for t, _ in forms.fuzzy]
+        shortest, longest = min(lengths) - 1, max(lengths)
         for match in _RUN.finditer(text):
             if match.end() - match.start() < shortest:
                 continue
-            spans += _fuzzy_run(forms, text, match.start(), match.end())
+            spans += _fuzzy_run(forms, text, match.start(), match.end(), longest)
     return spans
 
 
 _PIECE = re.compile(r"[0-9A-Za-z]+")
 
 
-def _fuzzy_run(forms: Forms, text: str, start: int, end: int) -> list[Span]:
-    pieces = [(m.group().lower(), start + m.start(), start + m.end()) for m in _PIECE.finditer(text[start:end])]
+def _fuzzy_run(forms: Forms, text: str, start: int, end: int, longest: int) -> list[Span]:
+    pieces = [
+        (m.group().lower(), start + m.start(), start + m.end(), sum(map(m.group().count, "0123456789")))
+        for m in _PIECE.finditer(text[start:end])
+    ]
     found = []
-    for i in range(len(pieces)):
-        joined = ""
-        for j in range(i, min(i + 8, len(pieces))):
-            joined += pieces[j][0]
-            if len(joined) > 40:
+    for i, first in enumerate(pieces):
+        if not first[3] and len(first[0]) > 4:
+            continue
+        joined, digits = "", 0
+        for piece in pieces[i : i + 24]:
+            joined += piece[0]
+            digits += piece[3]
+            if len(joined) > longest + 1:
                 break
-            if len(joined) < 5 or sum(c.isdigit() for c in joined) < 4:
+            if not piece[3] or digits < 4 or len(joined) < 5:
                 continue
-            for known, type_ in forms.fuzzy:
-                if _one_edit(joined, known):
-                    found.append(Span(pieces[i][1], pieces[j][2], type_, 0.9, "known", "known_number_typo"))
-                    break
+            hit = next((type_ for known, type_ in forms.fuzzy if _one_edit(joined, known)), None)
+            if hit:
+                found.append(Span(first[1], piece[2], hit, 0.9, "known", "known_number_typo"))
     return found

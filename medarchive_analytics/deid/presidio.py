@@ -54,7 +54,9 @@ class MedArchiveRecognizer(LocalRecognizer):
         """Compile the recognisers."""
         roster()
 
-    def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None) -> list[RecognizerResult]:
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
         """Return identifiers of the wanted types.
 
         Parameters

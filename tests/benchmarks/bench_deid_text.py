@@ -50,7 +50,12 @@ def make(megabytes: float) -> list[tuple[str, KnownPerson]]:
         }  # fmt: skip
         text = ZH.format(**values) * 2 + EN.format(**values)
         person = KnownPerson.from_rows(
-            {"mrn": str(values["no"]), "name": values["name"], "name_latin": values["latin"], "phone": str(values["phone"])}
+            {
+                "mrn": str(values["no"]),
+                "name": values["name"],
+                "name_latin": values["latin"],
+                "phone": str(values["phone"]),
+            }
         )
         out.append((text, person))
         size += len(text)
@@ -71,7 +76,9 @@ class Blank(SpacyNlpEngine):
     """Presidio's own engine on blank pipelines."""
 
     def __init__(self) -> None:
-        super().__init__(models=[{"lang_code": "en", "model_name": "blank"}, {"lang_code": "zh", "model_name": "blank"}])
+        super().__init__(
+            models=[{"lang_code": "en", "model_name": "blank"}, {"lang_code": "zh", "model_name": "blank"}]
+        )
         self.nlp = {"en": spacy.blank("en"), "zh": spacy.blank("zh")}
 
     def load(self) -> None:

@@ -69,10 +69,22 @@ def _mutations(rng: random.Random, p: KnownPerson) -> list[tuple[str, str]]:
         out += [("number_spaced", " ".join(number)), ("number_typo", _typo(rng, number))]
         out += [("number_broken", number[:4] + "\n" + number[4:]), ("number_hyphen", f"{number[:3]}-{number[3:]}")]
     phone = p.phones[0]
-    out += [("phone_344", f"{phone[:3]} {phone[3:7]} {phone[7:]}"), ("phone_cc", "+86" + phone), ("mrn_stripped", p.mrn.lstrip("0"))]
+    out += [
+        ("phone_344", f"{phone[:3]} {phone[3:7]} {phone[7:]}"),
+        ("phone_cc", "+86" + phone),
+        ("mrn_stripped", p.mrn.lstrip("0")),
+    ]
     day = p.birth_date
-    out += [("birth", f"{day:%Y-%m-%d}"), ("birth_zh", f"{day.year}年{day.month}月{day.day}日"), ("birth_compact", f"{day:%Y%m%d}")]
-    out += [("birth_us", f"{day:%m/%d/%Y}"), ("birth_en", f"{day:%B} {day.day}, {day.year}"), ("birth_dot", f"{day.year}.{day.month}.{day.day}")]
+    out += [
+        ("birth", f"{day:%Y-%m-%d}"),
+        ("birth_zh", f"{day.year}年{day.month}月{day.day}日"),
+        ("birth_compact", f"{day:%Y%m%d}"),
+    ]
+    out += [
+        ("birth_us", f"{day:%m/%d/%Y}"),
+        ("birth_en", f"{day:%B} {day.day}, {day.year}"),
+        ("birth_dot", f"{day.year}.{day.month}.{day.day}"),
+    ]
     return out
 
 
