@@ -130,7 +130,7 @@ class TextDeidentifier:
         is_birth = birth is not None and read is not None and read[2] == (birth.year, birth.month, birth.day)
         before = text[max(0, span.start - 16) : span.start]
         if is_birth or re.search(
-            r"(?:出生(?:日期|年月日?|于)?|生于|生日|(?i:dob|d\.o\.b\.?|birth(?:date)?|born(?: on)?|date of birth))\s*(?:\(.{0,6})?[:为]?\s*$",
+            r"(?:出生(?:日期|年月日?|于)?|(?<![一-鿿])生于|生日|(?i:dob|d\.o\.b\.?|birth(?:date)?|born(?: on)?|date of birth))\s*(?:\(.{0,6})?[:为]?\s*$",
             before,
         ):
             return Span(span.start, span.end, "BIRTH_DATE", 0.95, span.layer, "birth_context")

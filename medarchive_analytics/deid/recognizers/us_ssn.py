@@ -1,6 +1,6 @@
 """United States social-security numbers.
 
-Standard: SSA numbering, 3 area - 2 group - 4 serial. Area 000, 666 and 900-999 are never issued, yet written in test
+Standard: SSA numbering. Layout: 3 area - 2 group - 4 serial. Area 000, 666 and 900-999 are never issued, yet written in test
 data: with hyphens every area is taken. Check: none. Example (invented): 000-00-0000.
 Measured: see docs/explanation/deidentification.md.
 """
