@@ -90,21 +90,36 @@ class Columns:
         ids = pl.Series("note_id", note_ids, pl.String)
         numbers = lambda a: pl.Series(a, dtype=pl.Int64)  # noqa: E731
         return {
-            "spans": pl.DataFrame({
-                "note_id": ids.gather(numbers(self.span_note)), "start": numbers(self.span_start), "end": numbers(self.span_end),
-                "kind": pl.Series(self.span_kind, dtype=pl.String), "value": pl.Series(self.span_value, dtype=pl.String),
-                "owner": pl.Series(self.span_owner, dtype=pl.String),
-            }),
-            "facts": pl.DataFrame({
-                "note_id": ids.gather(numbers(self.fact_note)), "start": numbers(self.fact_start), "end": numbers(self.fact_end),
-                "code": pl.Series(self.fact_code, dtype=pl.String), "code_system": pl.Series(self.fact_system, dtype=pl.String),
-                "assertion": pl.Series(self.fact_assertion, dtype=pl.String), "section": pl.Series(self.fact_section, dtype=pl.String),
-            }),
-            "sections": pl.DataFrame({
-                "note_id": ids.gather(numbers(self.section_note)), "section": pl.Series(self.section_name, dtype=pl.String),
-                "start": numbers(self.section_start), "end": numbers(self.section_end),
-            }),
-        }  # fmt: skip
+            "spans": pl.DataFrame(
+                {
+                    "note_id": ids.gather(numbers(self.span_note)),
+                    "start": numbers(self.span_start),
+                    "end": numbers(self.span_end),
+                    "kind": pl.Series(self.span_kind, dtype=pl.String),
+                    "value": pl.Series(self.span_value, dtype=pl.String),
+                    "owner": pl.Series(self.span_owner, dtype=pl.String),
+                }
+            ),
+            "facts": pl.DataFrame(
+                {
+                    "note_id": ids.gather(numbers(self.fact_note)),
+                    "start": numbers(self.fact_start),
+                    "end": numbers(self.fact_end),
+                    "code": pl.Series(self.fact_code, dtype=pl.String),
+                    "code_system": pl.Series(self.fact_system, dtype=pl.String),
+                    "assertion": pl.Series(self.fact_assertion, dtype=pl.String),
+                    "section": pl.Series(self.fact_section, dtype=pl.String),
+                }
+            ),
+            "sections": pl.DataFrame(
+                {
+                    "note_id": ids.gather(numbers(self.section_note)),
+                    "section": pl.Series(self.section_name, dtype=pl.String),
+                    "start": numbers(self.section_start),
+                    "end": numbers(self.section_end),
+                }
+            ),
+        }
 
 
 class NoteBuilder:
@@ -143,7 +158,8 @@ class NoteBuilder:
         template : str
             Template text.
         slots : dict
-            Slot name to ``str`` (plain), ``Identifier``, ``Term``, tuple of ``Term``, or a nested template as ``list`` of one string.
+            Slot name to ``str`` (plain), ``Identifier``, ``Term``, tuple of ``Term``, or a nested template as a
+            ``list`` of one string.
         """
         for piece in compile_template(template):
             kind = type(piece)
@@ -196,7 +212,7 @@ class NoteBuilder:
             if self.english and words[1:2].islower() and assertion != "":
                 words = (
                     words[0].lower() + words[1:]
-                    if words[1:].islower() or " " in words and words.split()[0][1:].islower()
+                    if words[1:].islower() or (" " in words and words.split()[0][1:].islower())
                     else words
                 )
             self._fact(words, value.code, value.code_system, assertion)

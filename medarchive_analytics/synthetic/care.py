@@ -260,8 +260,16 @@ def clinical_rows(
             )
         for seq, code in enumerate([main, *others], 1):
             term = conditions[code]
-            dx.add(**base, seq=seq, kind="main" if seq == 1 else "other", code=code, code_system="ICD10", name=term.name(english),
-                   present_on_admission="yes", start_time=diagnosed)  # fmt: skip
+            dx.add(
+                **base,
+                seq=seq,
+                kind="main" if seq == 1 else "other",
+                code=code,
+                code_system="ICD10",
+                name=term.name(english),
+                present_on_admission="yes",
+                start_time=diagnosed,
+            )
         given = [
             name for j, (name, share) in enumerate(spec_a["drugs"]) if u[3 + j] < share * (1 if kind == INDEX else 0.4)
         ]
@@ -282,8 +290,19 @@ def clinical_rows(
             row = term.row
             short = row["frequency"] == "st"
             stop = None if kind in (PRIOR, LATER) else (min(leave, start + 60 * minute) if short else leave)
-            rx.add(**base, code=term.code, code_system=term.code_system, name=term.name(english), dose=float(row["dose"]), dose_unit=row["dose_unit"],
-                   route=row["route"], frequency=row["frequency"], prescriber=doctor, start_time=start, stop_time=stop)  # fmt: skip
+            rx.add(
+                **base,
+                code=term.code,
+                code_system=term.code_system,
+                name=term.name(english),
+                dose=float(row["dose"]),
+                dose_unit=row["dose_unit"],
+                route=row["route"],
+                frequency=row["frequency"],
+                prescriber=doctor,
+                start_time=start,
+                stop_time=stop,
+            )
         done = []
         if kind == INDEX:
             for j, (code, share) in enumerate(spec_a["procedures"]):
@@ -302,15 +321,36 @@ def clinical_rows(
                         end_time=finish,
                     )
                     if code == "36.07":
-                        ob.add(**base, kind="device", name="Drug-eluting coronary stent" if english else "药物洗脱冠脉支架",
-                               device_serial=f"SN{int(u[36] * 1e9):010d}", time=start)  # fmt: skip
+                        ob.add(
+                            **base,
+                            kind="device",
+                            name="Drug-eluting coronary stent" if english else "药物洗脱冠脉支架",
+                            device_serial=f"SN{int(u[36] * 1e9):010d}",
+                            time=start,
+                        )
         if allergic[p] and kind == INDEX:
-            ob.add(**base, kind="allergy", code="Z88.0", code_system="ICD10", name=conditions["Z88.0"].name(english),
-                   value_text="low" if english else "皮疹", time=admit)  # fmt: skip
+            ob.add(
+                **base,
+                kind="allergy",
+                code="Z88.0",
+                code_system="ICD10",
+                name=conditions["Z88.0"].name(english),
+                value_text="low" if english else "皮疹",
+                time=admit,
+            )
         if english and kind == PRIOR and u[37] < 0.5:
             ob.add(**base, kind="immunization", name="Influenza vaccine", time=admit)
-        summaries.append({"archetype": key, "main": main, "others": others, "drugs": [*platelet, *given], "procedures": done,
-                          "allergic": bool(allergic[p]), "ordered": ordered})  # fmt: skip
+        summaries.append(
+            {
+                "archetype": key,
+                "main": main,
+                "others": others,
+                "drugs": [*platelet, *given],
+                "procedures": done,
+                "allergic": bool(allergic[p]),
+                "ordered": ordered,
+            }
+        )
     tables = {
         "diagnosis": dx.frame("DX"),
         "drug_order": rx.frame("RX"),
@@ -320,8 +360,16 @@ def clinical_rows(
     return tables, summaries
 
 
-_HOME = {"E11.9": ("Metformin", "Acarbose"), "I10": ("Amlodipine", "Valsartan"), "E78.5": ("Simvastatin", "Simvastatin"), "J44.9": ("Tiotropium", "Salbutamol inhaler"),
-         "I48": ("Bisoprolol", "Digoxin"), "M10.9": ("Allopurinol", "Febuxostat"), "K29.5": ("Omeprazole", "Hydrotalcite"), "B18.1": ("Entecavir", "Entecavir")}  # fmt: skip
+_HOME = {
+    "E11.9": ("Metformin", "Acarbose"),
+    "I10": ("Amlodipine", "Valsartan"),
+    "E78.5": ("Simvastatin", "Simvastatin"),
+    "J44.9": ("Tiotropium", "Salbutamol inhaler"),
+    "I48": ("Bisoprolol", "Digoxin"),
+    "M10.9": ("Allopurinol", "Febuxostat"),
+    "K29.5": ("Omeprazole", "Hydrotalcite"),
+    "B18.1": ("Entecavir", "Entecavir"),
+}
 
 
 def _home_drugs(others: list[str], u: np.ndarray) -> list[str]:
@@ -357,8 +405,12 @@ def measurement_frame(course: Course, visit: dict, encounters: pl.DataFrame, rng
         kind = model["archetype"][key]
         here = np.flatnonzero(course.archetype[visit["person"]] == a)
         stays = here[np.isin(visit["kind"][here], (INDEX, READMISSION))]
-        plan = [(stays, model["vitals"], 5), (stays, [*model["common_labs"], *kind["labs"]], 25), (stays, ["LL-BRADEN"], 45),
-                (here[np.isin(visit["kind"][here], (PRIOR, LATER))], ["8480-6", "8462-4", "8867-4"], 3)]  # fmt: skip
+        plan = [
+            (stays, model["vitals"], 5),
+            (stays, [*model["common_labs"], *kind["labs"]], 25),
+            (stays, ["LL-BRADEN"], 45),
+            (here[np.isin(visit["kind"][here], (PRIOR, LATER))], ["8480-6", "8462-4", "8867-4"], 3),
+        ]
         for day in (1, 2):
             plan.append((stays[stay_days[stays] > day + 0.5], model["vitals"][:5], day * 1440))
         plan.append((stays[stay_days[stays] > 4], model["repeat_labs"], 3 * 1440 + 30))
@@ -390,7 +442,7 @@ def _values(course, visit, items, e, item, minute, rng) -> np.ndarray:
     x = np.where(female_hb, x - 12, x)
     diabetic = course.comorbid[p, COMORBIDITIES.index("E11.9")]
     x = x + np.where(np.isin(item, [items.index("14749-6"), items.index("4548-4")]) & diabetic, 1.9, 0)
-    low = np.array([0.001 if l else max(0.0, t[0] - 6 * t[1]) for t, l in zip(table, log)])
+    low = np.array([0.001 if is_log else max(0.0, t[0] - 6 * t[1]) for t, is_log in zip(table, log)])
     x = np.maximum(x, low[item])
     spo2 = items.index("59408-5")
     x = np.where(item == spo2, np.minimum(x, 100), x)
@@ -434,13 +486,21 @@ def _measurement_columns(course, visit, encounters, terms, e, item, minute, valu
     )
     return frame.select(
         pl.format("LB{}", pl.int_range(pl.len()).cast(pl.String).str.zfill(9)).alias("measurement_id"),
-        "encounter_id", "mrn", "category",
+        "encounter_id",
+        "mrn",
+        "category",
         pl.when("_lab").then(pl.format("S88{}", pl.col("_tube").cast(pl.String).str.zfill(9))).alias("specimen_no"),
-        "item_code", "code_system",
+        "item_code",
+        "code_system",
         pl.when("_english").then("_en").otherwise("_zh").alias("item_name"),
-        "value_number", pl.lit(None, pl.String).alias("value_text"), "unit", "ref_low", "ref_high",
-        pl.col("flag").replace_strict({0: "normal", 1: "high", 2: "low"}, return_dtype=pl.String).alias("flag"), "time",
-    ).cast(filing_standard().table("measurement").schema)  # fmt: skip
+        "value_number",
+        pl.lit(None, pl.String).alias("value_text"),
+        "unit",
+        "ref_low",
+        "ref_high",
+        pl.col("flag").replace_strict({0: "normal", 1: "high", 2: "low"}, return_dtype=pl.String).alias("flag"),
+        "time",
+    ).cast(filing_standard().table("measurement").schema)
 
 
 def follow_up_frame(course: Course, visit: dict, encounters: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -466,7 +526,7 @@ def follow_up_frame(course: Course, visit: dict, encounters: pl.DataFrame, rng: 
     index = np.flatnonzero(visit["kind"] == INDEX)
     ids = encounters.select("encounter_id", "mrn").rows()
     u = rng.random((len(course.age), 4))
-    hour = lambda days: course.admit[p] + np.timedelta64(int(round(days * 1440)) * 60, "s")  # noqa: E731
+    hour = lambda days: course.admit[p] + np.timedelta64(round(days * 1440) * 60, "s")  # noqa: E731
     for e in index:
         p = visit["person"][e]
         if course.died_inside[p]:

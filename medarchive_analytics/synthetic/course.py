@@ -132,11 +132,22 @@ def make_course(config: HospitalConfig, rng: np.random.Generator) -> Course:
     comorbid = _comorbidities(keys, who, age, is_male, rng)
     sbp, creatinine = _admission_values(keys, who, severity, comorbid, rng)
     course = {
-        "archetype": who, "keys": keys, "is_male": is_male, "age": age, "birth": birth,
-        "is_english": rng.random(n) < config.fhir_share, "severity": severity, "condition": condition,
-        "smoking": smoking, "comorbid": comorbid, "sbp": sbp, "creatinine": creatinine,
-        "doctor": rng.integers(0, 6, n), "admit": admit, "order_minutes": rng.integers(60, 240, n),
-    }  # fmt: skip
+        "archetype": who,
+        "keys": keys,
+        "is_male": is_male,
+        "age": age,
+        "birth": birth,
+        "is_english": rng.random(n) < config.fhir_share,
+        "severity": severity,
+        "condition": condition,
+        "smoking": smoking,
+        "comorbid": comorbid,
+        "sbp": sbp,
+        "creatinine": creatinine,
+        "doctor": rng.integers(0, 6, n),
+        "admit": admit,
+        "order_minutes": rng.integers(60, 240, n),
+    }
     course |= _trial(course, rng)
     course |= _outcome_course(course, pick("los"), pick("death"), rng)
     return Course(**course)
@@ -239,9 +250,14 @@ def _trial(course: dict, rng: np.random.Generator) -> dict:
     day = lambda p: np.where(luck < p, np.maximum(horizon * (luck / p) ** 2, 0.4), np.nan)  # noqa: E731
     eligible = is_ami & np.isin(arm, (CONTROL, TREATED)) & (course["age"] >= 18) & (course["age"] <= 80)
     return {
-        "arm": arm, "eligible": eligible, "propensity": propensity, "p_control": p_control, "p_treated": p_treated,
-        "day_control": day(p_control), "day_treated": day(p_treated),
-    }  # fmt: skip
+        "arm": arm,
+        "eligible": eligible,
+        "propensity": propensity,
+        "p_control": p_control,
+        "p_treated": p_treated,
+        "day_control": day(p_control),
+        "day_treated": day(p_treated),
+    }
 
 
 def _outcome_course(course: dict, mean_los: np.ndarray, death_logit: np.ndarray, rng: np.random.Generator) -> dict:

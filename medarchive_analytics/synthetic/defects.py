@@ -21,8 +21,13 @@ KINDS: dict[str, tuple[str, bool, str]] = {
     "discharge_before_admission": ("encounter", True, "the visit ends before it starts"),
 }
 LEDGER = {
-    "table": pl.String, "key": pl.String, "mrn": pl.String, "kind": pl.String, "should_quarantine": pl.Boolean, "description": pl.String,
-}  # fmt: skip
+    "table": pl.String,
+    "key": pl.String,
+    "mrn": pl.String,
+    "kind": pl.String,
+    "should_quarantine": pl.Boolean,
+    "description": pl.String,
+}
 
 
 def plant_defects(

@@ -37,8 +37,16 @@ def phrases(english: bool) -> dict:
     return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def write_notes(config: HospitalConfig, course: Course, visit: dict, tables: dict[str, pl.DataFrame], people: list[dict],
-                summaries: list[dict], staff: list[dict], organizations: list[dict]) -> dict[str, pl.DataFrame]:  # fmt: skip
+def write_notes(
+    config: HospitalConfig,
+    course: Course,
+    visit: dict,
+    tables: dict[str, pl.DataFrame],
+    people: list[dict],
+    summaries: list[dict],
+    staff: list[dict],
+    organizations: list[dict],
+) -> dict[str, pl.DataFrame]:
     """Write every note of every visit.
 
     Parameters
@@ -98,12 +106,22 @@ class _Scenes:
         english = bool(self.course.is_english[p])
         kind = archetypes()["archetype"][summary["archetype"]]
         return Scene(
-            rng=Random(self.config.seed * 1_000_033 + i), english=english, mixed=self.mixed[p] and not english,
-            person=self.people[p], encounter=self.encounters[i], summary=summary, archetype=kind, kind=int(self.visit["kind"][i]),
-            smoking=int(self.course.smoking[p]), values=self.values.get(self.encounters[i]["encounter_id"], {}),
-            staff=self.staff, groups=self.groups, styles=self.styles, organizations=self.organizations[english],
+            rng=Random(self.config.seed * 1_000_033 + i),
+            english=english,
+            mixed=self.mixed[p] and not english,
+            person=self.people[p],
+            encounter=self.encounters[i],
+            summary=summary,
+            archetype=kind,
+            kind=int(self.visit["kind"][i]),
+            smoking=int(self.course.smoking[p]),
+            values=self.values.get(self.encounters[i]["encounter_id"], {}),
+            staff=self.staff,
+            groups=self.groups,
+            styles=self.styles,
+            organizations=self.organizations[english],
             phrases=phrases(english),
-        )  # fmt: skip
+        )
 
 
 def _first_values(measurement: pl.DataFrame) -> dict[str, dict[str, float]]:
@@ -162,12 +180,22 @@ def _visit_notes(scene: Scene, columns: Columns, rows: dict[str, list]) -> None:
 
 
 _COLUMN_KINDS = {
-    "mrn": ("patient", "mrn"), "name": ("patient", "name"), "name_latin": ("patient", "name"), "birth_date": ("patient", "birth_date"),
-    "resident_id": ("patient", "resident_id"), "other_id": ("patient", "other_id"), "insurance_no": ("patient", "insurance_no"),
-    "phone": ("patient", "phone"), "email": ("patient", "email"), "address": ("patient", "address"), "city": ("patient", "city"),
-    "postcode": ("patient", "postcode"), "contact_name": ("relative", "name"), "contact_phone": ("relative", "phone"),
+    "mrn": ("patient", "mrn"),
+    "name": ("patient", "name"),
+    "name_latin": ("patient", "name"),
+    "birth_date": ("patient", "birth_date"),
+    "resident_id": ("patient", "resident_id"),
+    "other_id": ("patient", "other_id"),
+    "insurance_no": ("patient", "insurance_no"),
+    "phone": ("patient", "phone"),
+    "email": ("patient", "email"),
+    "address": ("patient", "address"),
+    "city": ("patient", "city"),
+    "postcode": ("patient", "postcode"),
+    "contact_name": ("relative", "name"),
+    "contact_phone": ("relative", "phone"),
     "employer": ("patient", "employer"),
-}  # fmt: skip
+}
 
 
 def _identifiers(tables: dict[str, pl.DataFrame], notes: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:

@@ -84,9 +84,14 @@ def write_date(when: datetime, english: bool, form: int) -> str:
         )
     else:
         forms = (
-            f"{y}-{m:02d}-{d:02d}", f"{y}年{m}月{d}日", f"{y}.{m:02d}.{d:02d}", f"{y}/{m}/{d}", f"{y % 100}.{m}.{d}",
-            f"{y}年{m:02d}月{d:02d}日".translate(_FULL_WIDTH), f"{y}-{m}-{d}",
-        )  # fmt: skip
+            f"{y}-{m:02d}-{d:02d}",
+            f"{y}年{m}月{d}日",
+            f"{y}.{m:02d}.{d:02d}",
+            f"{y}/{m}/{d}",
+            f"{y % 100}.{m}.{d}",
+            f"{y}年{m:02d}月{d:02d}日".translate(_FULL_WIDTH),
+            f"{y}-{m}-{d}",
+        )
     return forms[form % len(forms)]
 
 
@@ -137,25 +142,59 @@ def identity_slots(scene: Scene) -> dict:
     docs = scene.groups[(english, "radiology", False)]
     return {
         "name": tag("name", p["name"]),
-        "name_sp": tag("name", (" " if rng.random() < 0.6 else "　").join(p["name"]) if not english else p["name"].upper()),
+        "name_sp": tag(
+            "name", (" " if rng.random() < 0.6 else "　").join(p["name"]) if not english else p["name"].upper()
+        ),
         "last": tag("name", p["name"].split()[-1]) if english else tag("name", p["name"]),
         "pinyin": tag("name", pinyin),
         "sex": sex,
         "age": tag("age_over_89", age) if e["age_years"] > 89 else age,
-        "birth": tag("birth_date", write_date(datetime.combine(p["birth_date"], datetime.min.time()), english, rng.randrange(7))),
-        "mrn": tag("mrn", p["mrn"]), "adm": tag("admission_no", e["admission_no"]), "bed": tag("bed", e["bed"]), "ward": tag("ward", e["ward"]),
-        "rid": tag(rid_kind, rid), "rid_fw": tag(rid_kind, wide), "ins": tag("insurance_no", p["insurance_no"]),
-        "phone": tag("phone", p["phone"]), "phone_sp": tag("phone", rng.choice((spaced, p["phone"] if english else f"+86 {digits}", p["phone"] if english else digits.translate(_FULL_WIDTH)))),
-        "email": tag("email", p["email"]), "addr": tag("address", p["address"]), "city": tag("city", p["city"]), "post": tag("postcode", p["postcode"]),
-        "cname": tag("name", p["contact_name"], "relative"), "cphone": tag("phone", p["contact_phone"], "relative"), "crel": p["contact_relation"],
-        "employer": tag("employer", p["employer"]), "occ": p["occupation"], "eth": p["ethnicity"] or none,
+        "birth": tag(
+            "birth_date", write_date(datetime.combine(p["birth_date"], datetime.min.time()), english, rng.randrange(7))
+        ),
+        "mrn": tag("mrn", p["mrn"]),
+        "adm": tag("admission_no", e["admission_no"]),
+        "bed": tag("bed", e["bed"]),
+        "ward": tag("ward", e["ward"]),
+        "rid": tag(rid_kind, rid),
+        "rid_fw": tag(rid_kind, wide),
+        "ins": tag("insurance_no", p["insurance_no"]),
+        "phone": tag("phone", p["phone"]),
+        "phone_sp": tag(
+            "phone",
+            rng.choice(
+                (
+                    spaced,
+                    p["phone"] if english else f"+86 {digits}",
+                    p["phone"] if english else digits.translate(_FULL_WIDTH),
+                )
+            ),
+        ),
+        "email": tag("email", p["email"]),
+        "addr": tag("address", p["address"]),
+        "city": tag("city", p["city"]),
+        "post": tag("postcode", p["postcode"]),
+        "cname": tag("name", p["contact_name"], "relative"),
+        "cphone": tag("phone", p["contact_phone"], "relative"),
+        "crel": p["contact_relation"],
+        "employer": tag("employer", p["employer"]),
+        "occ": p["occupation"],
+        "eth": p["ethnicity"] or none,
         "marital": p["marital_status"] if english else marital[p["marital_status"]],
-        "org": tag("institution", outside["name"], "organization"), "own": tag("institution", own["name"], "organization"),
-        "ownphone": tag("phone", own["phone"], "organization"), "dept": e["department"],
-        "relname": tag("name", p["contact_name"], "relative"), "relword": p["contact_relation"], "relative": relative,
+        "org": tag("institution", outside["name"], "organization"),
+        "own": tag("institution", own["name"], "organization"),
+        "ownphone": tag("phone", own["phone"], "organization"),
+        "dept": e["department"],
+        "relname": tag("name", p["contact_name"], "relative"),
+        "relword": p["contact_relation"],
+        "relative": relative,
         "rad": tag("name", rng.choice(docs)["name"], "staff"),
-        "docprev": tag("name", rng.choice(scene.groups[(english, rng.choice(("surgery", "neurology", "cardiology")), False)])["name"], "staff"),
-    }  # fmt: skip
+        "docprev": tag(
+            "name",
+            rng.choice(scene.groups[(english, rng.choice(("surgery", "neurology", "cardiology")), False)])["name"],
+            "staff",
+        ),
+    }
 
 
 def clinical_slots(scene: Scene) -> dict:
@@ -201,21 +240,42 @@ def clinical_slots(scene: Scene) -> dict:
             else [" He or she underwent {op!affirmed} without complication."]
         )
     return {
-        "dx": c[s["main"]], "s1": c[symptoms[0]], "s2": c[symptoms[-1 if len(symptoms) < 2 else rng.randrange(1, len(symptoms))]],
-        "n1": c[denied[0]], "n2": c[denied[1]], "n3": c[denied[2]], "ddx1": c[other[0]], "ddx2": c[other[-1]],
-        "com": chronic or (c["K29.5"],), "coms": (["；{com!affirmed}"] if not english else ["; {com!affirmed}"]) if chronic else "",
-        "past": [rng.choice(words["past"]["some" if chronic else "none"])],
+        "dx": c[s["main"]],
+        "s1": c[symptoms[0]],
+        "s2": c[symptoms[-1 if len(symptoms) < 2 else rng.randrange(1, len(symptoms))]],
+        "n1": c[denied[0]],
+        "n2": c[denied[1]],
+        "n3": c[denied[2]],
+        "ddx1": c[other[0]],
+        "ddx2": c[other[-1]],
+        "com": chronic or (c["K29.5"],),
+        "coms": (["；{com!affirmed}"] if not english else ["; {com!affirmed}"]) if chronic else "",
+        "past": [rng.choice(_fitting(words["past"]["some" if chronic else "none"], [s["main"], *s["others"]]))],
         "allergy": [rng.choice(words["allergy"]["yes" if s["allergic"] else "no"])],
         "smoke": [rng.choice(words["smoking"][status])],
-        "family": [rng.choice(words["family"]["lines"])], "fam": c[rng.choice(("I10", "E11.9", "I25.1", "I64", "C16.9", "C34.9"))],
-        "drugs": drugs[:5], "drug1": drugs[0], "img": vocabulary("procedures")[imaging],
-        "op": vocabulary("procedures")[operation or imaging], "opline": opline, "dur": duration,
-        "temp": v("8310-5", 36.6), "hr": v("8867-4", 78), "rr": v("9279-1", 18), "sbp": v("8480-6", 130), "dbp": v("8462-4", 80),
-        "spo2": v("59408-5", 98), "wbc": v("6690-2", 7.2), "hb": v("718-7", 132), "cr": v("14682-9", 75), "braden": v("LL-BRADEN", 18),
+        "family": [rng.choice(words["family"]["lines"])],
+        "fam": c[rng.choice(("I10", "E11.9", "I25.1", "I64", "C16.9", "C34.9"))],
+        "drugs": drugs[:5],
+        "drug1": drugs[0],
+        "img": vocabulary("procedures")[imaging],
+        "op": vocabulary("procedures")[operation or imaging],
+        "opline": opline,
+        "dur": duration,
+        "temp": v("8310-5", 36.6),
+        "hr": v("8867-4", 78),
+        "rr": v("9279-1", 18),
+        "sbp": v("8480-6", 130),
+        "dbp": v("8462-4", 80),
+        "spo2": v("59408-5", 98),
+        "wbc": v("6690-2", 7.2),
+        "hb": v("718-7", 132),
+        "cr": v("14682-9", 75),
+        "braden": v("LL-BRADEN", 18),
         "blood": str(rng.choice((5, 10, 20, 50, 100, 150))),
-        "spec": Identifier("specimen_no", f"S88{rng.randrange(10**9):09d}"), "acc": Identifier("accession_no", f"A{rng.randrange(10**8):08d}"),
+        "spec": Identifier("specimen_no", f"S88{rng.randrange(10**9):09d}"),
+        "acc": Identifier("accession_no", f"A{rng.randrange(10**8):08d}"),
         "serial": Identifier("device_serial", f"SN{rng.randrange(10**10):010d}"),
-    }  # fmt: skip
+    }
 
 
 def time_slots(scene: Scene, record_class: str, hours: float) -> tuple[dict, dict]:
@@ -249,13 +309,29 @@ def time_slots(scene: Scene, record_class: str, hours: float) -> tuple[dict, dic
     date = lambda when: Identifier("date", write_date(when, english, form))  # noqa: E731
     staff_name = lambda row: Identifier("name", row["name"], "staff")  # noqa: E731
     return author, {
-        "d_adm": date(scene.admit), "t_adm": f"{scene.admit:%H:%M}", "d_now": date(now), "t_now": f"{now:%H:%M}",
-        "d_dis": date(e["discharge_time"]), "t_dis": f"{e['discharge_time']:%H:%M}", "d_op": date(now),
-        "d_prev": date(scene.admit - timedelta(days=rng.choice((1, 2, 3, 90)))), "d_fu": date(e["discharge_time"] + timedelta(days=rng.choice((14, 28, 30)))),
+        "d_adm": date(scene.admit),
+        "t_adm": f"{scene.admit:%H:%M}",
+        "d_now": date(now),
+        "t_now": f"{now:%H:%M}",
+        "d_dis": date(e["discharge_time"]),
+        "t_dis": f"{e['discharge_time']:%H:%M}",
+        "d_op": date(now),
+        "d_prev": date(scene.admit - timedelta(days=rng.choice((1, 2, 3, 90)))),
+        "d_fu": date(e["discharge_time"] + timedelta(days=rng.choice((14, 28, 30)))),
         "days": str(max(1, int(hours / 24) + (0 if record_class == "discharge_summary" else 1))),
-        "doc": staff_name(attending), "doctitle": attending["title"], "docid": Identifier("staff_id", attending["staff_id"], "staff"),
-        "sup": staff_name(senior), "suptitle": senior["title"], "nurse": staff_name(nurse), "rad": staff_name(radiologist),
-    }  # fmt: skip
+        "doc": staff_name(attending),
+        "doctitle": attending["title"],
+        "docid": Identifier("staff_id", attending["staff_id"], "staff"),
+        "sup": staff_name(senior),
+        "suptitle": senior["title"],
+        "nurse": staff_name(nurse),
+        "rad": staff_name(radiologist),
+    }
+
+
+def _fitting(templates: list[str], codes: list[str]) -> list[str]:
+    """Return the templates that deny none of a person's own diseases."""
+    return [t for t in templates if not any(f"|{code[:3]}" in t for code in codes)] or templates
 
 
 def _number(value: float) -> str:

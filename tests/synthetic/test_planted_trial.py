@@ -18,34 +18,72 @@ def study():
     t, truth = hospital.tables, hospital.truth["potential_outcomes"]
     rx = t["drug_order"].filter(pl.col("code").is_in(["YP0001", "YP0002"]))
     main = t["diagnosis"].filter((pl.col("kind") == "main") & pl.col("code").str.starts_with("I21"))
-    stays = t["encounter"].filter(pl.col("visit_type") == "inpatient").sort("admit_time").unique("mrn", keep="first").join(main.select("encounter_id"), on="encounter_id", how="semi")
+    stays = (
+        t["encounter"]
+        .filter(pl.col("visit_type") == "inpatient")
+        .sort("admit_time")
+        .unique("mrn", keep="first")
+        .join(main.select("encounter_id"), on="encounter_id", how="semi")
+    )
     orders = (
         rx.join(stays.select("encounter_id", "admit_time"), on="encounter_id")
         .filter(pl.col("start_time").dt.date() == pl.col("admit_time").dt.date())
-        .group_by("encounter_id").agg(pl.col("code").n_unique().alias("n"), pl.col("code").first(), pl.col("start_time").min().alias("ordered"))
+        .group_by("encounter_id")
+        .agg(pl.col("code").n_unique().alias("n"), pl.col("code").first(), pl.col("start_time").min().alias("ordered"))
         .filter(pl.col("n") == 1)
-    )  # fmt: skip
+    )
     cohort = stays.join(orders, on="encounter_id").filter(pl.col("age_years").is_between(18, 80))
-    cohort = cohort.join(t["patient"].select("mrn", "sex", "death_time"), on="mrn").join(hospital.truth["smoking"], on="mrn")
+    cohort = cohort.join(t["patient"].select("mrn", "sex", "death_time"), on="mrn").join(
+        hospital.truth["smoking"], on="mrn"
+    )
     for prefix in ("E11", "N18", "J44"):
-        ids = t["diagnosis"].filter(pl.col("code").str.starts_with(prefix)).select("encounter_id", "start_time").join(orders, on="encounter_id").filter(pl.col("start_time") <= pl.col("ordered"))
+        ids = (
+            t["diagnosis"]
+            .filter(pl.col("code").str.starts_with(prefix))
+            .select("encounter_id", "start_time")
+            .join(orders, on="encounter_id")
+            .filter(pl.col("start_time") <= pl.col("ordered"))
+        )
         cohort = cohort.with_columns(pl.col("encounter_id").is_in(ids["encounter_id"].implode()).alias(prefix))
     for code in ("8480-6", "14682-9"):
-        first = t["measurement"].filter(pl.col("item_code") == code).join(orders, on="encounter_id").filter(pl.col("time") <= pl.col("ordered"))
-        cohort = cohort.join(first.group_by("encounter_id").agg(pl.col("value_number").last().alias(code)), on="encounter_id")
-    return hospital, truth, cohort.join(truth.select("encounter_id", "propensity", "p_control", "p_treated", "y_control", "y_treated", "arm"), on="encounter_id")
+        first = (
+            t["measurement"]
+            .filter(pl.col("item_code") == code)
+            .join(orders, on="encounter_id")
+            .filter(pl.col("time") <= pl.col("ordered"))
+        )
+        cohort = cohort.join(
+            first.group_by("encounter_id").agg(pl.col("value_number").last().alias(code)), on="encounter_id"
+        )
+    return (
+        hospital,
+        truth,
+        cohort.join(
+            truth.select("encounter_id", "propensity", "p_control", "p_treated", "y_control", "y_treated", "arm"),
+            on="encounter_id",
+        ),
+    )
 
 
 def arrays():
     _, _, c = study()
     treated = (c["code"] == "YP0001").to_numpy()
     # Outcome of everybody, known to the truth also for those lost to follow-up.
-    event = np.where(treated, c["y_treated"].is_not_null().to_numpy(), c["y_control"].is_not_null().to_numpy()).astype(float)
+    event = np.where(treated, c["y_treated"].is_not_null().to_numpy(), c["y_control"].is_not_null().to_numpy()).astype(
+        float
+    )
     band = (c["age_years"] // 5 * 5 + 2).to_numpy()
     measured = [
-        band, (c["sex"] == "male").to_numpy(), (c["condition"] == "severe").to_numpy(), (c["condition"] == "critical").to_numpy(),
-        c["E11"].to_numpy(), c["N18"].to_numpy(), c["J44"].to_numpy(), c["8480-6"].to_numpy() / 20, c["14682-9"].to_numpy() / 40,
-    ]  # fmt: skip
+        band,
+        (c["sex"] == "male").to_numpy(),
+        (c["condition"] == "severe").to_numpy(),
+        (c["condition"] == "critical").to_numpy(),
+        c["E11"].to_numpy(),
+        c["N18"].to_numpy(),
+        c["J44"].to_numpy(),
+        c["8480-6"].to_numpy() / 20,
+        c["14682-9"].to_numpy() / 40,
+    ]
     smoking = (c["smoking"] == "current").to_numpy()
     return treated, event, np.column_stack(measured).astype(float), smoking.astype(float)
 
@@ -97,12 +135,16 @@ def test_what_the_record_measures_suffices_only_with_smoking_from_the_notes():
 
 
 def test_follow_up_closes_every_eligible_person():
-    hospital, truth, cohort = study()
+    hospital, _, cohort = study()
     last = hospital.tables["follow_up"].sort("time").group_by("mrn", maintain_order=True).last()
-    people = cohort.select("mrn", "admit_time", "death_time", "disposition", "condition", "y_treated", "y_control", "arm").join(last, on="mrn", how="left")
+    people = cohort.select(
+        "mrn", "admit_time", "death_time", "disposition", "condition", "y_treated", "y_control", "arm"
+    ).join(last, on="mrn", how="left")
     died = people.filter(pl.col("death_time").is_not_null())
     days = (died["death_time"] - died["admit_time"]).dt.total_minutes() / 1440
-    said = pl.Series([t if a == "treated" else c for a, t, c in zip(died["arm"], died["y_treated"], died["y_control"], strict=True)])
+    said = pl.Series(
+        [t if a == "treated" else c for a, t, c in zip(died["arm"], died["y_treated"], died["y_control"], strict=True)]
+    )
     assert ((days - said).abs() < 0.002).all()
     alive = people.filter(pl.col("status") == "alive")
     assert ((alive["status_time"] - alive["admit_time"]).dt.total_days() >= 365).all()

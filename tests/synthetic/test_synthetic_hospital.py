@@ -26,7 +26,18 @@ from medarchive_analytics.synthetic.notes import check_spans_disjoint
 from medarchive_analytics.synthetic.people import resident_check_digit
 
 CONFIG = HospitalConfig(n_patients=400, seed=7)
-REAL_PROVINCES = {*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83}
+REAL_PROVINCES = {
+    *range(11, 16),
+    *range(21, 24),
+    *range(31, 38),
+    *range(41, 47),
+    *range(50, 55),
+    *range(61, 66),
+    71,
+    81,
+    82,
+    83,
+}
 
 
 @cache
@@ -68,11 +79,22 @@ def test_r27_times_are_consistent():
     stays = t["encounter"].join(t["patient"].select("mrn", "birth_date", "death_time"), on="mrn")
     assert (stays["discharge_time"] > stays["admit_time"]).all()
     assert not (stays["death_time"] < stays["discharge_time"]).any()
-    assert (stays.filter(pl.col("disposition") == "death")["discharge_time"] == stays.filter(pl.col("disposition") == "death")["death_time"]).all()
+    assert (
+        stays.filter(pl.col("disposition") == "death")["discharge_time"]
+        == stays.filter(pl.col("disposition") == "death")["death_time"]
+    ).all()
     year = pl.col("admit_time").dt.year() - pl.col("birth_date").dt.year()
-    before = (pl.col("admit_time").dt.month().cast(pl.Int64) * 100 + pl.col("admit_time").dt.day()) < (pl.col("birth_date").dt.month().cast(pl.Int64) * 100 + pl.col("birth_date").dt.day())
+    before = (pl.col("admit_time").dt.month().cast(pl.Int64) * 100 + pl.col("admit_time").dt.day()) < (
+        pl.col("birth_date").dt.month().cast(pl.Int64) * 100 + pl.col("birth_date").dt.day()
+    )
     assert stays.select((year - before.cast(pl.Int64) == pl.col("age_years")).all()).item()
-    for name, column in (("diagnosis", "start_time"), ("drug_order", "start_time"), ("procedure", "start_time"), ("note", "written_time"), ("measurement", "time")):
+    for name, column in (
+        ("diagnosis", "start_time"),
+        ("drug_order", "start_time"),
+        ("procedure", "start_time"),
+        ("note", "written_time"),
+        ("measurement", "time"),
+    ):
         rows = t[name].join(t["encounter"].select("encounter_id", "admit_time", "discharge_time"), on="encounter_id")
         assert rows.height == t[name].height
         assert ((rows[column] >= rows["admit_time"]) & (rows[column] <= rows["discharge_time"])).all(), name
@@ -91,7 +113,9 @@ def test_r13_no_identifier_of_the_patient_is_left_out_of_the_spans():
     """Searching the whole text for a person's own strings finds nothing that is not a span."""
     h = hospital()
     spans = h.truth["spans"].group_by("note_id").agg("start", "end")
-    people = h.tables["patient"].select("mrn", "name", "phone", "resident_id", "address", "contact_name", "contact_phone", "insurance_no")
+    people = h.tables["patient"].select(
+        "mrn", "name", "phone", "resident_id", "address", "contact_name", "contact_phone", "insurance_no"
+    )
     missed = 0
     for row in h.tables["note"].join(people, on="mrn").join(spans, on="note_id").iter_rows(named=True):
         covered = list(zip(row["start"], row["end"], strict=True))
@@ -107,7 +131,9 @@ def test_r3_facts_are_cut_exactly_and_cover_all_assertions():
     assert (facts["end"] > facts["start"]).all()
     assert facts["cut"].str.len_chars().min() >= 1
     assert set(facts["assertion"]) == {"affirmed", "negated", "uncertain", "historical", "family", "hypothetical"}
-    smoking = facts.filter(pl.col("code") == "F17.2").join(hospital().tables["note"].select("note_id", "mrn", "record_class"), on="note_id")
+    smoking = facts.filter(pl.col("code") == "F17.2").join(
+        hospital().tables["note"].select("note_id", "mrn", "record_class"), on="note_id"
+    )
     said = smoking.filter(pl.col("record_class") == "admission_note").join(hospital().truth["smoking"], on="mrn")
     expected = said["smoking"].replace_strict({"current": "affirmed", "former": "historical", "never": "negated"})
     assert said.height > 300
@@ -135,15 +161,26 @@ def test_r27_resident_numbers_are_valid_but_of_no_real_region():
 
 def test_r27_phones_are_unassigned():
     phones = [*hospital().tables["patient"]["phone"], *hospital().tables["staff"]["phone"]]
-    assert all(p.startswith("154") and len(p) == 11 or "555-01" in p for p in phones)
+    assert all((p.startswith("154") and len(p) == 11) or "555-01" in p for p in phones)
 
 
 def test_r27_notes_of_both_languages_and_all_styles():
     notes = hospital().tables["note"]
     assert set(notes["language"]) == {"zh", "en", "mixed"}
-    assert {"admission_note", "first_progress_note", "progress_note", "operation_note", "imaging_report", "nursing_record", "discharge_summary", "outpatient_note"} <= set(notes["record_class"])
+    assert {
+        "admission_note",
+        "first_progress_note",
+        "progress_note",
+        "operation_note",
+        "imaging_report",
+        "nursing_record",
+        "discharge_summary",
+        "outpatient_note",
+    } <= set(notes["record_class"])
     assert set(hospital().truth["note_styles"]["style"]) == {0, 1, 2, 3, 4}
-    assert set(generate_hospital(HospitalConfig(n_patients=20, style_families=(3,))).truth["note_styles"]["style"]) == {3}
+    assert set(generate_hospital(HospitalConfig(n_patients=20, style_families=(3,))).truth["note_styles"]["style"]) == {
+        3
+    }
     assert not notes["text"].str.contains(r"\{|\[\[|!affirmed").any(), "a slot was left unfilled"
 
 
@@ -180,7 +217,17 @@ def test_r27_emr_files_hold_the_clean_rows_and_exactly_the_ledgers_defects(tmp_p
 def test_r1_fhir_lines_parse_and_refer_to_delivered_persons(tmp_path):
     h = hospital()
     paths = write_fhir_ndjson(h, tmp_path)
-    assert {"Patient", "Encounter", "Condition", "MedicationRequest", "Procedure", "Observation", "DocumentReference", "Practitioner", "Organization"} <= set(paths)
+    assert {
+        "Patient",
+        "Encounter",
+        "Condition",
+        "MedicationRequest",
+        "Procedure",
+        "Observation",
+        "DocumentReference",
+        "Practitioner",
+        "Organization",
+    } <= set(paths)
     persons = {json.loads(line)["id"] for line in paths["Patient"].read_text(encoding="utf-8").splitlines()}
     assert persons == set(h.fhir_mrns)
     for kind, path in paths.items():
@@ -205,7 +252,9 @@ def test_r1_fhir_reads_back_as_the_same_rows(tmp_path):
         if "mrn" in clean.columns:
             clean = clean.filter(pl.col("mrn").is_in(h.fhir_mrns))
         key = clean.columns[0]
-        columns = [c for c in clean.columns if (name, c) != ("observation", "encounter_id")]  # R4 devices have no encounter
+        columns = [
+            c for c in clean.columns if (name, c) != ("observation", "encounter_id")
+        ]  # R4 devices have no encounter
         assert frame.select(columns).sort(key).equals(raw_text(clean).select(columns).sort(key)), name
 
 
