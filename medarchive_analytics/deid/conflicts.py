@@ -1,5 +1,7 @@
 """Settle what happens where layers disagree: union for recall, protected clinical words for precision."""
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

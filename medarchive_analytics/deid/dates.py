@@ -1,5 +1,7 @@
 """Read a written date, move it, and write it again in the form it had."""
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import datetime as dt

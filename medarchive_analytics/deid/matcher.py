@@ -1,5 +1,7 @@
 """Find what is known of a patient and of the site in a text, however it was spaced, folded, shortened or mistyped."""
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import datetime as dt
@@ -427,9 +429,13 @@ def find_loose(forms: Forms, text: str) -> list[Span]:
             need_capital = forms.solo.get(low)
             if need_capital is False or (need_capital and word[0].isupper()):
                 spans.append(Span(*match.span(), "PERSON", 0.95, "known", "known_name_token"))
-            elif need_capital is None and word[0].isupper() and len(low) >= 6:
-                if any(low[0] == n[0] and _one_edit(low, n) for n in long_names):
-                    spans.append(Span(*match.span(), "PERSON", 0.8, "known", "known_name_typo"))
+            elif (
+                need_capital is None
+                and word[0].isupper()
+                and len(low) >= 6
+                and any(low[0] == n[0] and _one_edit(low, n) for n in long_names)
+            ):
+                spans.append(Span(*match.span(), "PERSON", 0.8, "known", "known_name_typo"))
     if forms.fuzzy:
         lengths = [len(t) for t, _ in forms.fuzzy]
         shortest, longest = min(lengths) - 1, max(lengths)

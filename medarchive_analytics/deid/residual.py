@@ -91,9 +91,9 @@ def _known(text: str, person: KnownPerson) -> list[tuple[int, int, str, str]]:
             start, end = condensed.positions[at], condensed.positions[at + len(value) - 1] + 1
             at = condensed.text.find(value, at + 1)
             before, after = text[start - 1 : start], text[end : end + 1]
-            if value.isascii() and ((before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())):
-                if rule == "name" or len(value) < 6:
-                    continue
+            is_inside = (before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())
+            if value.isascii() and is_inside and (rule == "name" or len(value) < 6):
+                continue
             if re.search(r"[^\s\-./()_·*:,'#]", "".join(c for c in text[start:end] if not c.isalnum())):
                 continue
             out.append((start, end, "KNOWN", "known_" + rule))

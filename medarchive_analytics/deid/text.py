@@ -1,5 +1,7 @@
 """De-identify free text: find with every layer, settle conflicts, rewrite, then audit what came out."""
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """R13: JSON Lines for the command line, and the Presidio interface, offline."""
 
+# ruff: noqa: E501  -- tables of rows read better unbroken
+
 import json
 import socket
 

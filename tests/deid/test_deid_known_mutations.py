@@ -1,5 +1,7 @@
 """R13: no known identifier survives, however it is spaced, folded, shortened or mistyped (mutation suite)."""
 
+# ruff: noqa: E501  -- tables of rows read better unbroken
+
 import datetime as dt
 import random
 import re

@@ -1,5 +1,7 @@
 """R13, R14: structured columns, date shifting, ages, consistency, quarantine, and the risk rule."""
 
+# ruff: noqa: E501  -- tables of rows read better unbroken
+
 import datetime as dt
 
 import polars as pl
@@ -10,9 +12,16 @@ from hypothesis import strategies as st
 from medarchive_analytics.core.errors import UserError
 from medarchive_analytics.core.filing import filing_standard
 from medarchive_analytics.deid import (
-    SurrogateKey, TextDeidentifier, apply_risk_rule, deidentify_batch, deidentify_tables, known_persons, load_policy, scan_residual,
+    SurrogateKey,
+    TextDeidentifier,
+    apply_risk_rule,
+    dates,
+    deidentify_batch,
+    deidentify_tables,
+    known_persons,
+    load_policy,
+    scan_residual,
 )  # fmt: skip
-from medarchive_analytics.deid import dates
 
 KEY = SurrogateKey(b"table-test-secret-0123456789")
 STANDARD = filing_standard()

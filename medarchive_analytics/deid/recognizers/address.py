@@ -6,6 +6,8 @@ number + street name + street word; state + ZIP. Check: none. Trap: 区 and 号 
 Example (invented): 虚构省某某市某某路1号. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re
@@ -15,7 +17,7 @@ from ..recognition import Recognizer, Rule
 
 _N = r"[0-9一二三四五六七八九十百]"
 _PLACES = "|".join(lexicon()["places"])
-_UNIT = rf"(?:\s?[0-9A-Za-z一二三四五六七八九十\-]{{1,6}}\s?(?:号楼|号院|号|弄|栋|幢|座|单元|楼|层|室|户|组|队|社|门))"
+_UNIT = r"(?:\s?[0-9A-Za-z一二三四五六七八九十\-]{1,6}\s?(?:号楼|号院|号|弄|栋|幢|座|单元|楼|层|室|户|组|队|社|门))"
 _ROAD = r"(?:路|街道|大街|街|大道|道|巷|弄|胡同|里|新村|小区|花园|公寓|家园|苑|村|庄|屯|寨|镇|乡)"
 _STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Way|Place|Pl|Terrace|Ter|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Landing|Path|Alley|Row|Square|Sq|Trail|Trl|Loop|Crescent|Gardens?|Heights|Mews|Mill|Rest|Spur|Station|Throughway|Track|Trailer|Union|Vale|View|Viaduct|Walk|Run|Ramp|Quay|Plaza|Pass|Overpass|Orchard|Parade|Meadow|Manor|Lock|Light|Knoll|Junction|Haven|Grove|Gate|Fort|Forge|Ferry|Extension|Esplanade|Divide|Dale|Crossroad|Corner|Common|Byway|Bypass|Branch|Bay|Arcade|Approach|Annex)"
 _STATES = (

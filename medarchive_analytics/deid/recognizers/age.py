@@ -5,6 +5,8 @@ Ages to 89 stay: they are clinical facts. Example: 93岁 becomes 90+岁.
 Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

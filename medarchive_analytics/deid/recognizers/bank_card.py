@@ -5,6 +5,8 @@ Check (Luhn): from the right double every second digit, subtract 9 from what exc
 Example (invented, wrong check): 6299 9900 0000 0001. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -4,6 +4,8 @@ Standard: none. Layout: number + 床, "+3床", "床号：12", "Bed 12", "Room 30
 Example (invented): 重症2床. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

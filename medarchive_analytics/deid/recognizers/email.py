@@ -4,6 +4,8 @@ Standard: RFC 5322 (the part of it people use). Layout: local part, ``@``, domai
 Example (invented): someone@example.invalid. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

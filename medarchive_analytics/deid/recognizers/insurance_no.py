@@ -5,6 +5,8 @@ electronic certificate 28 characters. Layout: by label only. Check: none. Label:
 Example (invented): 医保卡号：X00000000. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

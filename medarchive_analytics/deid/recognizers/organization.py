@@ -5,6 +5,8 @@ Hospital / Medical Center / Clinic. "本院", "我院", "外院", departments an
 Example (invented): 虚构市第一人民医院. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -7,6 +7,8 @@ Traps: eponyms (帕金森, Killip), names without a blank before the next label 
 Example (invented): 姓名：禚芷苒. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re
@@ -91,7 +93,7 @@ def _role(match: re.Match[str]) -> tuple[int, int] | bool:
 
 
 def _titled(match: re.Match[str]) -> tuple[int, int] | bool:
-    start, end = match.span("value")
+    end = match.end("value")
     name = match.group("value")
     while name and not (name[0] in _SURNAMES or name[0] in _RARE or name[:2] in _COMPOUND):
         name = name[1:]

@@ -6,6 +6,8 @@ Check: none. Traps: no ``\\b`` beside Han; lab values with seven digits need a l
 Example (invented): 电话：12000000000; (000) 555-0100. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

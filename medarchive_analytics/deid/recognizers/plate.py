@@ -5,6 +5,8 @@ VIN of 17 characters behind a label. Check: none used.
 Example (invented): 浙A·00X00. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

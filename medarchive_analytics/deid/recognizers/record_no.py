@@ -6,6 +6,8 @@ carries no unit and no label is taken as "any other unique number" (45 CFR 164.5
 Example (invented): 住院号：00000000; MRN: X000000. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -9,6 +9,8 @@ check is wrong; an unlabelled one with a plausible birth date too.
 Example (invented): 身份证号：990101195001011239. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -6,6 +6,8 @@ Check: weight of position i (0..16) is 3^i mod 31; check = (31 - sum mod 31) mod
 Example (invented, wrong check): 91990000MA00000000. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

@@ -5,6 +5,8 @@ six hex pairs. Check: ranges only. Trap: section numbers look like IP addresses;
 Example (invented): https://records.example.invalid/a?id=1. Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re

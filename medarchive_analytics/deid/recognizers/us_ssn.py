@@ -5,6 +5,8 @@ data: with hyphens every area is taken. Check: none. Example (invented): 000-00-
 Measured: see docs/explanation/deidentification.md.
 """
 
+# ruff: noqa: E501  -- patterns and word tables read better unbroken
+
 from __future__ import annotations
 
 import re
