@@ -55,12 +55,16 @@ NAMES = [
     ("Discussed with Dr. Okonkwo today", [("PERSON", "Okonkwo")]),
     ("Attending: Miriam Feldstein, MD", [("PERSON", "Miriam Feldstein")]),
     ("Signed: Peter Abernathy-Lowe, M.D.", [("PERSON", "Peter Abernathy-Lowe")]),
+    ("汪海主治医师查看患者", [("PERSON", "汪海")]),
+    ("my daughter Annika takes the same tablet", [("PERSON", "Annika")]),
     ("Mr. Vasquez denies pain", [("PERSON", "Vasquez")]),
 ]
 PLACES_AND_DATES = [
     ("现住址：安徽省合肥市庐阳区濉溪路88号2栋1203室", [("ADDRESS", "安徽省合肥市庐阳区濉溪路88号2栋1203室")]),
     ("家住望江镇柳塘村三组", [("ADDRESS", "望江镇柳塘村三组")]),
     ("lives at 4418 Harbor View Drive, Apt 6B.", [("ADDRESS", "4418 Harbor View Drive, Apt 6B")]),
+    ("now living in Duluth, MN with a cat", [("ADDRESS", "Duluth, MN")]),
+    ("转运至协和医院", [("ORGANIZATION", "协和医院")]),
     ("Salem, OR 97301", [("ADDRESS", "Salem, OR 97301")]),
     ("曾就诊于临安市第三人民医院", [("ORGANIZATION", "临安市第三人民医院")]),
     ("transferred from Lakeview Memorial Hospital", [("ORGANIZATION", "Lakeview Memorial Hospital")]),

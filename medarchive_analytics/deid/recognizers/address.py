@@ -57,9 +57,11 @@ RECOGNIZER = Recognizer(
         ),
         Rule("po_box", re.compile(r"(?<![A-Za-z])P\.? ?O\.? Box [0-9]+"), 0.9),
         Rule("city_state_zip", re.compile(rf"(?<![A-Za-z])[A-Z][A-Za-z.\-]+(?: [A-Z][A-Za-z.\-]+){{0,2}},? (?:{_STATES}),? [0-9]{{5}}(?:-[0-9]{{4}})?(?![0-9])"), 0.9),
+        # MD, PA and DO behind a comma are degrees more often than states.
+        Rule("city_state", re.compile(r"(?<![A-Za-z])[A-Z][a-z]+(?: [A-Z][a-z]+){0,2}, (?!MD|PA|DO)(?:" + _STATES + r")(?![A-Za-z0-9'])"), 0.7),
         Rule("address_label_en", re.compile(r"(?<![A-Za-z])(?i:(?:home |mailing |street )?address|lives at|resides at|residing at)\s*[:]?\s+(?P<value>[0-9][^\n;]{5,70}?)(?=\s*(?:[;\n]|\. |\.$|$|,?\s*(?:Phone|Tel|DOB|MRN)))"), 0.95, layer="label"),
         Rule("zip_label", re.compile(r"(?<![A-Za-z])(?i:zip(?:\s*code)?|postal code)\s*[:#]?\s*(?P<value>[0-9]{5}(?:-[0-9]{4})?)(?![0-9])"), 0.95, layer="label"),
         Rule("city_label_en", re.compile(r"(?<![A-Za-z])(?i:city|hometown|birthplace|place of birth)\s*:\s*(?P<value>[A-Z][A-Za-z.\- ]{2,30})"), 0.8, layer="label"),
-        Rule("resident_of", re.compile(r"(?<![A-Za-z])(?:resident of|lives in|living in|moved from|born in|from the city of) (?P<value>[A-Z][A-Za-z\-]+(?: [A-Z][A-Za-z\-]+){0,2}(?:, ?[A-Z][A-Za-z]+)?)"), 0.7),
+        Rule("resident_of", re.compile(r"(?<![A-Za-z])(?:resident of|lives? in|living in|moved from|born in|from the city of) (?P<value>[A-Z][A-Za-z\-]+(?: [A-Z][A-Za-z\-]+){0,2}(?:, ?[A-Z][A-Za-z]+)?)"), 0.7),
     ),
 )  # fmt: skip

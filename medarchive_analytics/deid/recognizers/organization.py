@@ -61,7 +61,7 @@ _NOT = (
     "口腔",
 )
 _CUT = re.compile(
-    r"^.*(?:曾在|曾于|就诊于|就诊|转至|转入|转往|转回|转到|转诊|来自|毕业于|任职于|就读于|在|于|至|到|由|从|赴|往|经|入|去|回|及|和|与|因|并|后|前|日|年|月|时|院外|外院|外地|今|患者|住|被|是|为|:)"
+    r"^.*(?:曾在|曾于|就诊于|就诊|转至|转入|转往|转回|转到|转诊|来自|毕业于|任职于|就读于|在|于|至|到|由|从|赴|往|经|入|去|回|及|(?<!协)和|与|因|并|后|前|日|年|月|时|院外|外院|外地|今|患者|住|被|是|为|:)"
 )
 _HEAD = re.compile(r"[一-鿿]{2,24}?" + _KIND)
 
@@ -82,7 +82,7 @@ def _trim(match: re.Match[str]) -> tuple[int, int] | bool:
     return match.end() - len(head) - (kind.end() - kind.start() if kind else 0), match.end()
 
 
-_EN_WORD = r"(?:[A-Z][A-Za-z'&.\-]+[0-9]*|of|the|and|&|at|for|[A-Z]{2,})"
+_EN_WORD = r"(?:[A-Z][A-Za-z'&.\-]+[0-9]*|of|the|and|&|for|[A-Z]{2,})"
 _GENERIC = {"the", "this", "our", "a", "an", "general", "local", "community", "outside", "day", "medical", "regional", "university", "teaching", "children's", "in", "to", "from", "at", "discharge", "of", "and", "for", "pain", "heart", "wound", "sleep", "anticoagulation", "diabetes", "urgent", "primary", "cancer", "surgical", "rehab", "rehabilitation", "nursing", "emergency", "trauma", "behavioral", "outpatient", "patient", "private", "specialty", "memory", "dental", "eye", "women's", "mental", "stroke", "acute", "hospital", "clinic", "follow", "up", "cardiology", "orthopedic", "orthopaedic", "dermatology", "oncology", "neurology", "dialysis"}  # fmt: skip
 
 
