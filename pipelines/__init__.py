@@ -1,1 +1,1 @@
-"""Reusable pipeline modules, one per arrow of the flow. Functions are Hamilton nodes: names of parameters are names of functions."""
+"""Reusable pipeline modules, one per arrow of the flow. A parameter is named like the node it takes."""

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 
 from medarchive_analytics import __version__
-from medarchive_analytics.archive.intake import IntakeReport
 from medarchive_analytics.archive.reading_room import read_for_deidentification, read_registers
 from medarchive_analytics.core.files import canonical_json, replace_folder, sha256_file, write_atomic
 from medarchive_analytics.core.workers import process_pool
@@ -48,7 +47,7 @@ class DeidentifiedRun:
 
 def deidentified_run(
     zone: IdentifiedZone,
-    intake_reports: tuple[IntakeReport, ...],
+    intake_reports: tuple,
     policy: DeidPolicy,
     purpose: str,
     workers: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from medarchive_analytics.archive.intake import IntakeReport, ingest
+from medarchive_analytics.archive.intake import ingest
 from medarchive_analytics.security.accounts import Account
 
 from .context import IdentifiedZone
@@ -20,9 +20,7 @@ class Delivery:
     encoding: str = "utf-8"
 
 
-def intake_reports(
-    zone: IdentifiedZone, deliveries: tuple[Delivery, ...], archivist: Account
-) -> tuple[IntakeReport, ...]:
+def intake_reports(zone: IdentifiedZone, deliveries: tuple, archivist: Account) -> tuple:
     """File deliveries one after the other; each is filed whole or not at all.
 
     Parameters

@@ -8,6 +8,7 @@ from medarchive_analytics.deid import DeidPolicy, apply_risk_rule
 from medarchive_analytics.gate.desk import Desk
 from medarchive_analytics.gate.ledger import Extract
 from medarchive_analytics.gate.states import State
+from medarchive_analytics.security.accounts import Account
 
 from .context import SERVICE
 from .deidentify import DeidentifiedRun
@@ -60,7 +61,7 @@ def evidenced_extract(desk: Desk, built_extract: Extract) -> Extract:
     return desk.gather_evidence(built_extract.request_id, SERVICE)
 
 
-def published_release(desk: Desk, approved_extract: Extract, publisher: object) -> Path:
+def published_release(desk: Desk, approved_extract: Extract, publisher: Account) -> Path:
     """Publish an approved extract.
 
     Parameters
@@ -77,4 +78,4 @@ def published_release(desk: Desk, approved_extract: Extract, publisher: object) 
     pathlib.Path
         Release folder.
     """
-    return desk.publish(approved_extract.request_id, publisher)  # type: ignore[arg-type]
+    return desk.publish(approved_extract.request_id, publisher)
