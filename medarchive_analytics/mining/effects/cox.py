@@ -98,8 +98,8 @@ class _Design:
 
 def _design(time: Array, event: Array, x: Array, weight: Array, ties: str) -> _Design:
     distinct, group = np.unique(time, return_inverse=True)
-    count = np.bincount(group, event, distinct.size)
-    event_weight = np.bincount(group, event * weight, distinct.size)
+    count = np.bincount(group, event, distinct.size).astype(float)
+    event_weight = np.bincount(group, event * weight, distinct.size).astype(float)
     mean_weight = np.divide(event_weight, count, out=np.zeros_like(count), where=count > 0)
     tied = np.repeat(np.arange(distinct.size), count.astype(int))
     start = np.concatenate([[0.0], np.cumsum(count)[:-1]])
@@ -110,7 +110,7 @@ def _design(time: Array, event: Array, x: Array, weight: Array, ties: str) -> _D
 
 def _group_sum(values: Array, group: NDArray[np.intp], size: int) -> Array:
     if values.ndim == 1:
-        return np.bincount(group, values, size)
+        return np.bincount(group, values, size).astype(float)
     return np.stack([np.bincount(group, values[:, j], size) for j in range(values.shape[1])], axis=1)
 
 
@@ -141,7 +141,7 @@ def _evaluate(design: _Design, beta: Array) -> _State:
     mean = design.mean_weight
 
     def over_ties(values: Array) -> Array:
-        return np.bincount(tied, values, size)
+        return np.bincount(tied, values, size).astype(float)
 
     plain_a, plain_b = over_ties(1 / den), over_ties(phi / den)
     a, b = mean * plain_a, mean * plain_b
@@ -259,9 +259,12 @@ def _maximise(design: _Design, size: int) -> tuple[Array, _State, int]:
         try:
             move = np.linalg.solve(state.information, state.gradient)
         except np.linalg.LinAlgError:
+            if np.abs(beta).max() > 8:  # the information vanished on the way to infinity
+                break
             raise NotEstimableError("covariates of the Cox model repeat each other; leave one out") from None
         for _ in range(30):
-            trial = _evaluate(design, beta + move)
+            with np.errstate(all="ignore"):  # a step too far overflows; it is halved below
+                trial = _evaluate(design, beta + move)
             if np.isfinite(trial.log_likelihood) and trial.log_likelihood >= state.log_likelihood - 1e-12:
                 break
             move = move / 2

@@ -16,6 +16,7 @@ from ...store.mapping import OBSERVATION_PERIOD_RULE
 from .balance import balance
 from .cohort import Cohort, build_cohort
 from .cox import CoxFit, cox
+from .diagnostics import run_checks
 from .outcome import (
     CensoringWeights,
     aipw,
@@ -281,7 +282,7 @@ def _at_risk(fits: _Fits, horizon: int) -> pl.DataFrame:
 def _diagnostics(
     trial: TargetTrial, cohort: Cohort, fits: _Fits, balanced: pl.DataFrame, effects: pl.DataFrame
 ) -> pl.DataFrame:
-    t, a, model = trial.thresholds, cohort.treated, fits.model
+    a, model = cohort.treated, fits.model
     smd = balanced["smd_after"].fill_null(np.inf).abs()
     worst = str(balanced["name"][int(smd.arg_max() or 0)])
     share = [effective_size(fits.weight[a == s]) / (a == s).sum() for s in (1, 0)]
@@ -290,33 +291,28 @@ def _diagnostics(
     main, doubly = found["risk_difference"], found["risk_difference_aipw"]
     spread = max((doubly["upper"] - doubly["lower"]) / 3.92, 1e-12)
     missing_name, missing = max(cohort.missing.items(), key=lambda item: item[1])
-    mdrr = minimum_detectable_ratio(sum(events), float(a.mean()))
-    rows: list[tuple[str, str, str, float | None, str, float | None, str]] = [
-        ("time_zero", "时间零点一致", "time zero: eligibility, assignment, follow-up coincide", 0.0, "<=", 0.0, "not_fit"),
-        ("separation", "倾向评分可分离", "treatment foretold completely (separation)", float(model.fit.is_separated), "<=", 0.0, "not_fit"),
-        ("max_smd", f"加权后最大标准化差（{worst}）", f"largest SMD after weighting ({worst})", float(str(smd.max())), "<=", t.max_smd, "not_fit"),
-        ("equipoise", "均势比例", "share with preference score 0.3-0.7", model.equipoise, ">=", t.min_equipoise, "not_fit"),
-        ("mdrr", "最小可检出相对危险", "minimum detectable relative risk", mdrr, "<=", t.max_mdrr, "not_fit"),
-        ("events_per_arm", "每组事件数", "events in the arm with fewer", min(events), ">=", float(t.min_events_per_arm), "not_fit"),
-        ("recorded", f"协变量缺失比例（{missing_name}）", f"share without {missing_name}", missing, "<=", t.max_share_missing, "not_fit"),
-        ("extreme_scores", "极端倾向评分比例", "propensity scores outside [0.01, 0.99]", model.share_extreme, "<=", t.max_share_extreme, "caution"),
-        ("effective_size", "有效样本量占比", "effective sample size over persons, worse arm", min(share), ">=", t.min_ess_share, "caution"),
-        ("lost", "失访比例", "lost before the horizon", fits.censoring.share_lost, "<=", t.max_share_lost, "caution"),
-        ("ipcw_bounded", "失访权重截断比例", "censoring weights that were bounded", fits.censoring.share_bounded, "<=", 0.01, "caution"),
-        ("estimators_agree", "两种估计相差（标准误）", "IPTW and AIPW differ by (standard errors)", abs(main["estimate"] - doubly["estimate"]) / spread, "<=", 1.0, "caution"),
-        ("ease", "系统误差（阴性对照，未评估）", "systematic error by negative controls: not evaluated", None, "<=", 0.25, "information"),
-    ]  # fmt: skip
-    passed = [
-        None if value is None else bool(math.isfinite(value) and (value <= limit if sign == "<=" else value >= limit))
-        for _, _, _, value, sign, limit, _ in rows
-        if limit is not None
-    ]
-    frame = pl.DataFrame(
-        rows, schema=["check", "label_zh", "label_en", "value", "sign", "threshold", "on_failure"], orient="row"
-    )
-    return frame.with_columns(pl.Series("pass", passed, dtype=pl.Boolean)).with_columns(
-        pl.when(pl.col("value").is_finite()).then("value").alias("value")
-    )
+    values: dict[str, float | None] = {
+        "time_zero": float(len(trial.lint())),
+        "separation": float(model.fit.is_separated),
+        "max_smd": float(str(smd.max())),
+        "equipoise": model.equipoise,
+        "mdrr": minimum_detectable_ratio(sum(events), float(a.mean())),
+        "events_per_arm": min(events),
+        "recorded": missing,
+        "extreme_scores": model.share_extreme,
+        "effective_size": min(share),
+        "lost": fits.censoring.share_lost,
+        "ipcw_bounded": fits.censoring.share_bounded,
+        "estimators_agree": abs(main["estimate"] - doubly["estimate"]) / spread,
+        "ease": None,
+    }
+    labels = dict(trial_labels(cohort))
+    return run_checks(values, {"max_smd": labels[worst], "recorded": missing_name}, trial.thresholds)
+
+
+def trial_labels(cohort: Cohort) -> list[tuple[str, str]]:
+    """Return the English label of each covariate column, for the checks that name one."""
+    return [(str(n), str(label)) for n, label in cohort.columns.select("name", "label_en").rows()]
 
 
 def _verdict(diagnostics: pl.DataFrame) -> Verdict:

@@ -6,6 +6,7 @@ import html
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -255,7 +256,7 @@ def suppress_steps(attrition: pl.DataFrame, least: int) -> pl.DataFrame:
         With ``left_out``; null where a step was joined to the next.
     """
     persons = attrition["persons"].to_list()
-    drops = [0, *(before - after for before, after in zip(persons, persons[1:]))]
+    drops = [0, *(before - after for before, after in pairwise(persons))]
     groups: list[list[int]] = []
     current: list[int] = []
     for i in range(1, len(persons)):

@@ -146,8 +146,8 @@ def _checked(time: ArrayLike, event: ArrayLike, weight: ArrayLike | None) -> tup
 
 def _count(t: Array, d: Array, w: Array) -> _Counts:
     distinct, group = np.unique(t, return_inverse=True)
-    total = np.bincount(group, w, distinct.size)
-    events = np.bincount(group, w * d, distinct.size)
+    total = np.bincount(group, w, distinct.size).astype(float)
+    events = np.bincount(group, w * d, distinct.size).astype(float)
     at_risk = np.cumsum(total[::-1])[::-1]
     return _Counts(distinct, group, at_risk, events, total - events)
 

@@ -526,4 +526,4 @@ def _value(kind: str, raw: Any, where: str) -> Any:
     accepted = _PLAIN[kind]
     if not isinstance(raw, accepted) or (isinstance(raw, bool) and kind != "bool"):
         raise ProtocolError(f"{where} must be of kind {kind}")
-    return float(raw) if kind == "float" else raw
+    return float(str(raw)) if kind == "float" else raw
