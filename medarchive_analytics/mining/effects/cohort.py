@@ -9,8 +9,9 @@ import polars as pl
 
 from ...core.errors import NotEstimableError
 from ...store.curated import CuratedStore
+from .card import Code, Covariate, CovariateKind
 from .survival import Array
-from .trial import Code, Covariate, CovariateKind, TargetTrial
+from .trial import TargetTrial
 
 _CONDITIONS = ("critical", "severe", "moderate")
 _CONDITION_WORDS = {"critical": ("危重", "critical"), "severe": ("重", "severe"), "moderate": ("中", "moderate")}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from .trial import Thresholds
+from .card import Thresholds
 
 
 @dataclass(frozen=True)
