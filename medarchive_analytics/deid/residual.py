@@ -32,6 +32,7 @@ _MOBILE = re.compile(r"(?<![0-9.])1[3-9][0-9][ \-]?[0-9]{4}[ \-]?[0-9]{4}(?![0-9
 _EMAIL = re.compile(r"[0-9A-Za-z._+\-]+@[0-9A-Za-z\-]+\.[A-Za-z.]{2,}")
 _SSN = re.compile(r"(?<![0-9\-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9\-])")
 _CARD = re.compile(r"(?<![0-9.])[3-9][0-9]{3}(?:[ \-]?[0-9]{4}){2,3}[ \-]?[0-9]{1,4}(?![0-9])")
+_GROUPED = re.compile(r"(?<![0-9A-Za-z.])\+?[0-9]+(?:[ \-()]{1,2}[0-9]+)+(?![0-9A-Za-z])")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[159ANY][1-9][0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Za-z])")
 _NAME_ZH = re.compile(r"(?:姓\s*名|患者签[名字]|家属签[名字]|联系人)\s*[:]\s*(?P<v>[一-鿿]{2,4})")
 _NAME_EN = re.compile(
@@ -59,6 +60,17 @@ def _plain_identifiers(person: KnownPerson) -> tuple[tuple[str, str], ...]:
     return tuple(out.items())
 
 
+def _marked_groups(text: str) -> list[tuple[int, int]]:
+    """Return where our own replacement numbers stand that are written in groups, with or without a country code."""
+    out = []
+    for match in _GROUPED.finditer(text):
+        digits = re.sub(r"[^0-9]", "", match.group())
+        without_country = digits[2:] if match.group().startswith(("+86", "86")) else digits[1:] if match.group()[:2] == "+1" else ""
+        if is_marked_number(digits) or (without_country and is_marked_number(without_country)):
+            out.append(match.span())
+    return out
+
+
 def _numbers(text: str, dates_stay: bool) -> list[tuple[int, int, str, str]]:
     checked = (
         (_RESIDENT, resident_id.is_valid, "RESIDENT_ID"),
@@ -72,9 +84,12 @@ def _numbers(text: str, dates_stay: bool) -> list[tuple[int, int, str, str]]:
         for match in pattern.finditer(text):
             if check(match.group()) and not is_marked_number(re.sub(r"[^0-9]", "", match.group())):
                 out.append((*match.span(), kind, "checked_number"))
+    grouped = _marked_groups(text)
     for match in _DIGITS.finditer(text):
         digits = match.group()
         if is_marked_number(digits) or _UNIT.match(text, match.end()):
+            continue
+        if any(start <= match.start() and match.end() <= end for start, end in grouped):
             continue
         if dates_stay and re.fullmatch(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]*", digits):
             continue

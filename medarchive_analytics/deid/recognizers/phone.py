@@ -15,6 +15,8 @@ import re
 from ..recognition import Recognizer, Rule
 
 _S = r"[ \-.]?"
+# A date that follows the number after a blank is no part of it.
+_NO_DATE = r"(?! +(?:[12][0-9])?[0-9]{2}[./\-年][0-9]{1,2}[./\-月][0-9]{1,2})"
 RECOGNIZER = Recognizer(
     "PHONE",
     (
@@ -36,7 +38,7 @@ RECOGNIZER = Recognizer(
             "phone_label",
             re.compile(
                 r"(?:电\s*话(?:号码)?|手\s*机(?:号码?)?|联系方式|座机|传真|分机|短号|小灵通|(?<![A-Za-z])(?i:tel(?:ephone)?|phone|cell|mobile|fax|pager|beeper|ext)(?:\s*(?i:no\.?|number))?)"
-                r"\s*(?:\(.{0,6}\))?\s*[:.#为是]?\s*(?P<value>\+?\(?[0-9](?:[ \-.()*/]{0,2}[0-9*]){3,15})(?![0-9])"
+                r"\s*(?:\(.{0,6}\))?\s*[:.#为是]?\s*(?P<value>\+?\(?[0-9](?:" + _NO_DATE + r"[ \-.()*/]{0,2}[0-9*]){3,15})(?![0-9])"
             ),
             0.95,
             layer="label",
