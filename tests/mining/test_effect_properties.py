@@ -44,7 +44,7 @@ def split(data):
     return t, d, w, x
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(rows, st.randoms())
 def test_r19_survival_is_monotone_bounded_and_blind_to_row_order(data, random):
     t, d, w, _ = split(data)
@@ -56,7 +56,7 @@ def test_r19_survival_is_monotone_bounded_and_blind_to_row_order(data, random):
     assert np.allclose(curve.survival, [slow.product_limit(t, d, w, u) for u in curve.time], atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(rows)
 def test_r19_a_weight_of_two_is_two_persons(data):
     t, d, w, x = split(data)
@@ -78,7 +78,7 @@ def test_r19_a_weight_of_two_is_two_persons(data):
             assert np.allclose(one, two, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(rows)
 def test_r19_unweighted_variance_is_greenwoods(data):
     t, d, _, _ = split(data)
@@ -88,7 +88,7 @@ def test_r19_unweighted_variance_is_greenwoods(data):
     assert np.allclose(curve.std_log[alive] ** 2, np.array(expected)[alive], atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(rows)
 def test_r19_cox_likelihood_and_score_residuals_agree_with_the_definition(data):
     t, d, w, x = split(data)

@@ -255,6 +255,9 @@ def cox(
 def _maximise(design: _Design, size: int) -> tuple[Array, _State, int]:
     beta = np.zeros(size)
     state = _evaluate(design, beta)
+    scale = float((design.weight * design.event).sum())
+    if np.linalg.eigvalsh(state.information).min() <= 1e-10 * scale:  # flat up to rounding
+        raise NotEstimableError("covariates of the Cox model repeat each other or do not vary where events occur; leave one out")
     for step in range(1, 51):
         try:
             move = np.linalg.solve(state.information, state.gradient)
