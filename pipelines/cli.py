@@ -442,9 +442,22 @@ def dashboard(
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
 ) -> None:
     """Start a dashboard on this machine (loopback)."""
-    from dashboards.launch import launch
-
-    launch(which, _home(home).root, port, lang)
+    # A process of its own: the dashboards never share one with the identified zone.
+    place = _home(home)
+    place.check()
+    command = [
+        sys.executable,
+        "-m",
+        "dashboards.launch",
+        which,
+        "--home",
+        str(place.root),
+        "--port",
+        str(port),
+        "--lang",
+        lang,
+    ]
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 @app.command()

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from medarchive_analytics.archive.reading_room import grant_care
+from medarchive_analytics.archive.care import grant_care
 from medarchive_analytics.core.files import canonical_json, replace_folder, write_atomic
 from medarchive_analytics.core.home import Home
 from medarchive_analytics.core.paths import trials_dir

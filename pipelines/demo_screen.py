@@ -15,9 +15,15 @@ from medarchive_analytics.synthetic import HospitalConfig
 from .demo import DEMO_ACCOUNTS, DEMO_PASSWORD, DemoOutcome, run_demo
 from .run import STAGES
 
-_EXTRA = {"set_up": ("建立主目录与账户", "Set up home and accounts"), "synthetic_hospital": ("生成合成医院", "Synthetic hospital")}
+_EXTRA = {
+    "set_up": ("建立主目录与账户", "Set up home and accounts"),
+    "synthetic_hospital": ("生成合成医院", "Synthetic hospital"),
+}
 _WORDS = {
-    "title": ("MedArchive 演示：从医院档案到疗效结论", "MedArchive demo: from a hospital's archive to a treatment-outcome finding"),
+    "title": (
+        "MedArchive 演示：从医院档案到疗效结论",
+        "MedArchive demo: from a hospital's archive to a treatment-outcome finding",
+    ),
     "stage": ("阶段", "stage"),
     "counts": ("数量", "counts"),
     "seconds": ("秒", "s"),
@@ -56,7 +62,12 @@ def show_demo(home: Home, config: HospitalConfig, workers: int, lang: str, out: 
     names = {**_EXTRA, **STAGES}
     pick = 0 if lang == "zh" else 1
     out.rule(_WORDS["title"][pick])
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=out) as progress:
         task = progress.add_task("", total=len(names))
 
@@ -140,6 +151,8 @@ def _print_finding(summary: dict[str, Any], pick: int, lang: str, out: Console) 
     out.print(f"\n[bold]{_WORDS['finding'][pick]}[/]: {finding['reason'][lang]}")
     for key in ("crude", "adjusted"):
         row = finding[key]
-        out.print(f"  {_WORDS[key][pick]}: {row['estimate']:+.3f} ({row['lower']:+.3f}, {row['upper']:+.3f})", highlight=False)
+        out.print(
+            f"  {_WORDS[key][pick]}: {row['estimate']:+.3f} ({row['lower']:+.3f}, {row['upper']:+.3f})", highlight=False
+        )
     if "truth" in summary:
         out.print(f"  {_WORDS['truth'][pick]}: {summary['truth']['risk_difference']:+.3f}", highlight=False)

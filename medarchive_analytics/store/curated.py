@@ -305,6 +305,17 @@ class CuratedStore:
             return int(self._manifests[0]["tables"][table]["rows"])
         return int(self.table(table).select(pl.len()).collect().item())
 
+    def close(self) -> None:
+        """Close the connection; the files stay."""
+        self._connection.close()
+
+    def __enter__(self) -> CuratedStore:
+        """Use the store in a ``with`` statement, which closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         return f"CuratedStore(OMOP CDM {CDM_VERSION}, {len(self._manifests)} releases, {self._rows('person')} persons)"
 
